@@ -48,7 +48,8 @@ class Downsample(nn.Module):
         self.op: nn.Module = nn.Conv2d(channels, channels, 3, stride=2, padding=1) if learned else nn.AvgPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.op(x)
+        out: Tensor = self.op(x)
+        return out
 
 
 class Upsample(nn.Module):
@@ -77,7 +78,7 @@ class ResBlock(nn.Module):
         self.in_layers = nn.Sequential(GroupNorm32(channels), nn.SiLU(), nn.Conv2d(channels, out, 3, padding=1))
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embed, 2 * out if scale_shift else out))
         self.out_layers = nn.Sequential(
-            GroupNorm32(out), nn.SiLU(), nn.Dropout(dropout), _zeroed(nn.Conv2d(out, out, 3, padding=1))
+            GroupNorm32(out), nn.SiLU(), nn.Dropout(dropout), zeroed(nn.Conv2d(out, out, 3, padding=1))
         )
         self.skip_connection: nn.Module = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
         self.resample: nn.Module = nn.Identity()
@@ -93,7 +94,8 @@ class ResBlock(nn.Module):
             h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
         else:
             h = self.out_layers(h + condition)
-        return self.skip_connection(self.resample(x)) + h
+        out: Tensor = self.skip_connection(self.resample(x)) + h
+        return out
 
 
 class AttentionBlock(nn.Module):
@@ -119,7 +121,7 @@ class AttentionBlock(nn.Module):
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         if encoder_channels is not None:
             self.encoder_kv = nn.Conv1d(encoder_channels, 2 * channels, 1)
-        self.proj_out = _zeroed(nn.Conv1d(channels, channels, 1))
+        self.proj_out = zeroed(nn.Conv1d(channels, channels, 1))
 
     def forward(self, x: Tensor, encoder_out: Tensor | None = None) -> Tensor:
         """x [B, C, H, W]; encoder_out [B, text width, L] -> [B, C, H, W]."""
@@ -129,7 +131,8 @@ class AttentionBlock(nn.Module):
             text_k, text_v = self._split(self.encoder_kv(encoder_out), 2, True)
             k, v = torch.cat([text_k, k], dim=2), torch.cat([text_v, v], dim=2)
         out = self._attend(q, k, v).transpose(2, 3).reshape(b, c, h * w)
-        return x + self.proj_out(out).reshape(b, c, h, w)
+        projected: Tensor = self.proj_out(out)
+        return x + projected.reshape(b, c, h, w)
 
     def _split(self, projected: Tensor, parts: int, interleaved: bool) -> tuple[Tensor, ...]:
         """[B, parts*C, N] -> `parts` tensors [B, heads, N, C/heads]."""
@@ -161,7 +164,8 @@ class Block(nn.Sequential):
         return x
 
 
-def _zeroed(module: M) -> M:
+def zeroed(module: M) -> M:
+    """The module with all its parameters at zero: a branch that starts as nothing."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module

@@ -22,7 +22,8 @@ class TextAttention(nn.Module):
         b, length, width = x.shape
         q, k, v = self.c_qkv(x).view(b, length, self.heads, -1).transpose(1, 2).chunk(3, dim=-1)
         out = F.scaled_dot_product_attention(q, k, v)
-        return self.c_proj(out.transpose(1, 2).reshape(b, length, width))
+        joined: Tensor = self.c_proj(out.transpose(1, 2).reshape(b, length, width))
+        return joined
 
 
 class TextMLP(nn.Module):
@@ -34,7 +35,8 @@ class TextMLP(nn.Module):
         self.c_proj = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.c_proj(F.gelu(self.c_fc(x)))
+        out: Tensor = self.c_proj(F.gelu(self.c_fc(x)))
+        return out
 
 
 class TextBlock(nn.Module):
@@ -49,7 +51,8 @@ class TextBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
+        out: Tensor = x + self.mlp(self.ln_2(x))
+        return out
 
 
 class TextTransformer(nn.Module):

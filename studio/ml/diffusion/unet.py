@@ -23,6 +23,7 @@ from studio.ml.diffusion.blocks import (
     ResBlock,
     Upsample,
     timestep_embedding,
+    zeroed,
 )
 from studio.ml.diffusion.text import TextTransformer
 
@@ -135,9 +136,7 @@ class UNet(nn.Module):
                     layers.append(resampler(channels, "up"))
                     factor //= 2
                 self.output_blocks.append(Block(*layers))
-        last = nn.Conv2d(first, config.out_channels, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        last = zeroed(nn.Conv2d(first, config.out_channels, 3, padding=1))
         self.out = nn.Sequential(GroupNorm32(channels), nn.SiLU(), last)
 
     def attention_blocks(self) -> list[tuple[str, AttentionBlock]]:
@@ -169,7 +168,7 @@ class UNet(nn.Module):
 class Text2ImUNet(UNet):
     """GLIDE's base model: the U-Net with a text transformer whose features join every attention layer.
 
-    `encode_text` is called once per prompt; `forward` takes its result at every step.
+    To sample, call `encode_text` once per prompt and give `forward` its result at every step.
     """
 
     def __init__(self, config: UNetConfig, text: TextConfig) -> None:
@@ -191,9 +190,20 @@ class Text2ImUNet(UNet):
         x = self.final_ln(self.transformer(x))
         return TextFeatures(self.transformer_proj(x[:, -1]), x.transpose(1, 2))
 
-    def forward(self, x: Tensor, t: Tensor, text: TextFeatures | None = None) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self,
+        x: Tensor,
+        t: Tensor,
+        text: TextFeatures | None = None,
+        *,
+        tokens: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Either `text` (sampling: encoded once) or `tokens` and `mask` (training: encoded here) must be given."""
         if text is None:
-            raise ValueError("a text-conditional network needs text features; encode the empty prompt for none")
+            if tokens is None or mask is None:
+                raise ValueError("a text-conditional network needs text features; encode the empty prompt for none")
+            text = self.encode_text(tokens, mask)
         return self._run(x, self._time(t, x.dtype) + text.proj.to(x.dtype), text.sequence.to(x.dtype))
 
 
