@@ -23,7 +23,9 @@ Ints = NDArray[np.int64]
 Respacing = str | int | Sequence[int]
 
 NAMES = ("squaredcos_cap_v2", "linear")
-SPACINGS = ("leading", "trailing", "linspace", "logsnr")
+LAMBDA_MIN = -5.1
+"""Where steps uniform in lambda begin. The cosine schedule runs on to -9.9, where x_t holds next to no signal: steps there are lost to
+the rest of the way (measured in tests/ml/diffusion/test_solver.py), and 1/sqrt(abar) magnifies every error of the network."""
 
 
 class ScheduleError(ValueError):
@@ -129,7 +131,7 @@ def kept_steps(T: int, spec: Respacing, lambdas: Floats | None = None) -> list[i
     "leading20"       as ddim but any number: i * (T // 20)
     "trailing20"      20 equal strides counted down from T-1
     "linspace20"      evenly from 0 to T-1
-    "logsnr20"        evenly in lambda (needs `lambdas`, [T]), nearest whole steps
+    "logsnr20"        evenly in lambda (needs `lambdas`, [T]) from at least LAMBDA_MIN up, nearest whole steps; best for few steps
     [0, 250, 999]     exactly these
     Raises ScheduleError where no such set of distinct steps exists.
     """
@@ -191,7 +193,7 @@ def _spaced(T: int, kind: str, n: int, lambdas: Floats | None) -> list[int]:
         return [T - 1] if n == 1 else _distinct(T, np.linspace(0, T - 1, n, dtype=np.float64))
     if lambdas is None or len(lambdas) != T:
         raise ScheduleError("Steps uniform in log-SNR need the schedule; use Schedule.respace.")
-    wanted = np.linspace(lambdas[0], lambdas[-1], n)  # falling, as lambda does with t
+    wanted = np.linspace(lambdas[0], max(lambdas[-1], LAMBDA_MIN), n)  # falling, as lambda does with t
     return _distinct(T, np.interp(-wanted, -lambdas, np.arange(T)))
 
 
