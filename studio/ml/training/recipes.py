@@ -1,0 +1,53 @@
+"""The recipes behind the models that ship with the studio: `glassbox train NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from studio.ml.data.scenes import Vocabulary
+from studio.ml.training.emoji import EmojiBase
+from studio.ml.training.settings import TrainSettings
+from studio.ml.training.task import TrainingTask
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A task, its hyper-parameters and what they are for."""
+
+    task: Callable[[], TrainingTask]
+    settings: TrainSettings
+    about: str
+
+
+def recipes() -> dict[str, Recipe]:
+    """Every recipe by name. A name with a suffix is the same model for another machine."""
+    return {
+        "emoji-base": Recipe(
+            _emoji_base_cpu,
+            TrainSettings(steps=8000, batch=48, learning_rate=8e-4, ema=0.998, checkpoint_every=200, sample_every=400),
+            "32x32 text-to-image over 32 nouns and 8 backgrounds, for two CPU cores (about two hours)",
+        ),
+        "emoji-base-64": Recipe(
+            _emoji_base_accelerator,
+            TrainSettings(steps=60_000, batch=256, learning_rate=4e-4, ema=0.9995, checkpoint_every=1000, sample_every=5000),
+            "64x64 text-to-image over all nouns and backgrounds, for one accelerator",
+        ),
+    }
+
+
+def _emoji_base_cpu() -> TrainingTask:
+    network = {
+        "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": (2, 4), "channel_mult": (1, 2, 3),
+        "num_head_channels": 32, "text_ctx": 24, "xf_width": 128, "xf_layers": 3, "xf_heads": 4,
+    }  # fmt: skip
+    mix = {"single": 0.60, "count": 0.10, "pair": 0.03, "relation": 0.24, "trio": 0.03}
+    return EmojiBase(32, Vocabulary.of_size(32, 8, mix), network)  # type: ignore[arg-type]
+
+
+def _emoji_base_accelerator() -> TrainingTask:
+    network = {
+        "model_channels": 64, "num_res_blocks": 2, "attention_resolutions": (4, 8), "channel_mult": (1, 2, 2, 3),
+        "num_head_channels": 32, "text_ctx": 24, "xf_width": 192, "xf_layers": 4, "xf_heads": 6,
+    }  # fmt: skip
+    return EmojiBase(64, Vocabulary(), network)
