@@ -1,0 +1,123 @@
+"""Opening a released GLIDE or ADM checkpoint: a `.pt` file, converted once to safetensors, or safetensors as they are.
+
+A `.pt` file is a pickle. It is read with `weights_only=True`, which builds tensors and runs nothing else; a file that asks for more is
+refused. What a file is, is decided by its content, never by its name.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from studio.ml.diffusion.released import ReleasedNetwork, recognise
+from studio.ml.diffusion.unet import UNet
+from studio.ml.diffusion.weights import CorruptWeights, WeightsError, load_into, require_memory, sha256_of, shapes_in
+
+
+class UnsafeWeights(WeightsError):
+    """A file that would run code while it is read."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint ready to load: which network it is, its safetensors files, and the SHA-256 of the file that was opened.
+
+    `beside` is the folder of the original file, where its tokenizer is looked for.
+    """
+
+    network: ReleasedNetwork
+    files: tuple[Path, ...]
+    sha256: str
+    beside: Path
+
+    def load(self, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> UNet:
+        """The network with its weights, ready to evaluate. Raises WeightsError."""
+        net = self.network.build()
+        load_into(net, self.files, device=device, dtype=dtype)
+        return net.eval().requires_grad_(False)
+
+
+def open_checkpoint(path: Path, cache: Path) -> Checkpoint:
+    """Recognise the checkpoint at `path` (a `.pt` or safetensors file, or a folder of safetensors shards).
+
+    A `.pt` file is converted into `cache`/<sha256>.safetensors at the first opening and read from there afterwards.
+    Raises FileNotFoundError, UnsafeWeights, CorruptWeights, NotEnoughMemory, UnknownCheckpoint.
+    """
+    if path.is_dir():
+        files = tuple(sorted(path.glob("*.safetensors")))
+        if not files:
+            raise FileNotFoundError(f"There is no .safetensors file in {path}.")
+        return Checkpoint(recognise(shapes_in(files)), files, sha256_of(files), path)
+    sha256 = sha256_of([path])
+    if _is_safetensors(path):
+        return Checkpoint(recognise(shapes_in([path])), (path,), sha256, path.parent)
+    converted = cache / f"{sha256}.safetensors"
+    if not converted.is_file():
+        convert(path, converted)
+    return Checkpoint(recognise(shapes_in([converted])), (converted,), sha256, path.parent)
+
+
+def convert(path: Path, target: Path) -> None:
+    """Write the tensors of a `.pt` file as safetensors, if they are a released network. `target` appears whole or not at all."""
+    require_memory(path.stat().st_size, f"To convert {path.name}, its weights")
+    state = read_state(path)
+    recognise({name: tuple(value.shape) for name, value in state.items()})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{os.getpid()}.part")
+    try:
+        save_file({name: value.contiguous() for name, value in state.items()}, part)
+        with part.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Name -> tensor from a `.pt` file, memory-mapped where its format allows. Raises UnsafeWeights or CorruptWeights."""
+    try:
+        # The format before torch 1.6 is no zip archive and cannot be mapped.
+        found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        if _asks_for_code(error):
+            raise UnsafeWeights(
+                f"{path.name} is refused: it asks to run code when it is opened ({_first_line(error)}). "
+                "Ask its author for a safetensors file."
+            ) from error
+        raise _corrupt(path, error) from error
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError, AttributeError, IndexError, TypeError) as error:
+        raise _corrupt(path, error) from error
+    if not isinstance(found, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items()):
+        raise CorruptWeights(f"{path.name} holds no plain table of tensors; only bare state dictionaries can be opened.")
+    if any(value.layout != torch.strided or value.is_quantized for value in found.values()):
+        raise CorruptWeights(f"{path.name} holds sparse or quantised tensors; only plain ones can be opened.")
+    return found
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether the file begins like one: eight bytes of header length, then a JSON object."""
+    with path.open("rb") as stream:
+        head = stream.read(9)
+    return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
+
+
+def _asks_for_code(error: Exception) -> bool:
+    return "Unsupported" in str(error) or "GLOBAL" in str(error) or "not allowed" in str(error)
+
+
+def _corrupt(path: Path, error: Exception) -> CorruptWeights:
+    return CorruptWeights(f"{path.name} is damaged or no checkpoint ({_first_line(error)}). Get it again from where it came.")
+
+
+def _first_line(error: Exception) -> str:
+    lines: Sequence[str] = [line.strip() for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line]
+    return (lines or str(error).splitlines() or [type(error).__name__])[0][:200]
