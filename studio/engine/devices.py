@@ -1,4 +1,4 @@
-"""Which device computes, in which number format, and how much memory it has. Imports torch only when asked to choose."""
+"""Which device computes, in which number format, with how much memory. Imports torch only when asked to choose."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ class Engine:
     def wait_idle(self, timeout: float | None = None) -> bool:
         """Block until no task is live and every generator is closed; False on timeout. Never call it in the GUI."""
         with self._lock:
-            return self._idle.wait_for(lambda: not any(not task._released.is_set() for task in self._tasks.values()), timeout)
+            return self._idle.wait_for(lambda: all(task._released.is_set() for task in self._tasks.values()), timeout)
 
     def step(self, lane: str = "compute") -> bool:
         """Drive a lane by hand when the engine was not started; False if there was nothing to do."""
@@ -318,7 +318,8 @@ class Engine:
     def out_of_memory_error(self, task: Task, error: ErrorInfo) -> ErrorInfo:
         """The message after the second failure: it names the levers."""
         info = self.device_info() if task.lane == "compute" else devices.describe("cpu")
-        message = f"Not enough memory on {info.name} ({info.total_bytes / 2**30:.1f} GiB), even after releasing idle models: {OOM_LEVERS}."
+        where = f"{info.name} ({info.total_bytes / 2**30:.1f} GiB)"
+        message = f"Not enough memory on {where}, even after releasing idle models: {OOM_LEVERS}."
         return ErrorInfo(error.kind, message, error.details)
 
     def task_released(self, task: Task) -> None:

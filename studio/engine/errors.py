@@ -84,10 +84,10 @@ def _words(error: BaseException) -> tuple[str, str]:
         return _os_words(error)
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
-        problems = [f"{'.'.join(str(part) for part in item['loc']) or 'request'}: {item['msg']}" for item in error.errors()]
-        return "invalid", "Some settings are not valid. " + "; ".join(problems[:5])
+        problems = [(".".join(str(part) for part in item["loc"]), item["msg"]) for item in error.errors()[:5]]
+        return "invalid", "Some settings are not valid. " + "; ".join(f"{where}: {what}" for where, what in problems)
     if isinstance(error, ModuleNotFoundError):
-        return "module_missing", f"The Python package “{error.name}” is not installed: install it and start the studio again."
+        return "module_missing", f"The Python package “{error.name}” is not installed: install it, then restart."
     if isinstance(error, JobContractError):
         return "job_contract", _text(error)
     if isinstance(error, OffloadFailed):

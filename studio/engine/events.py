@@ -41,13 +41,12 @@ class Preview(Event):
     label: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.array, np.ndarray):
-            raise TypeError(f"Preview needs a numpy array, not {type(self.array).__name__}: use .detach().cpu().numpy()")
-        if self.array.dtype != np.uint8 or self.array.ndim not in (3, 4) or self.array.shape[-1] != 3:
-            raise ValueError(
-                f"Preview needs uint8 HxWx3 or NxHxWx3, not {self.array.dtype} of shape {self.array.shape}"
-            )
-        object.__setattr__(self, "array", portable(self.array))
+        array: Any = self.array
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"Preview needs a numpy array, not {type(array).__name__}: use .detach().cpu().numpy()")
+        if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
+            raise ValueError(f"Preview needs uint8 HxWx3 or NxHxWx3, not {array.dtype} of shape {array.shape}")
+        object.__setattr__(self, "array", portable(array))
 
 
 @dataclass(frozen=True, slots=True)

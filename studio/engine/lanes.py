@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import threading
@@ -209,7 +210,7 @@ class Lane:
             return None
         if isinstance(outcome, Asked):
             run.waiting = True
-            run.handle = self._host.start_offload(task, outcome.offload, lambda value, error: self._answer(run, value, error))
+            run.handle = self._host.start_offload(task, outcome.offload, functools.partial(self._answer, run))
             return None
         del self._runs[task.id]
         if isinstance(outcome, Returned):

@@ -1,4 +1,4 @@
-"""Calls that cannot be cut into steps: run beside the lane, in a worker thread or a worker process that can be killed."""
+"""Calls that cannot be cut into steps: run beside the lane, in a worker thread or in a process that can be killed."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ class _Worker:
         self._killed = threading.Event()
         self._process: SpawnProcess | None = None
         # A pipe and not only the flag: the watcher sleeps in connection.wait() and must wake at once.
-        self._wake: tuple[Connection, Connection] | None = multiprocessing.Pipe(duplex=False) if offload.process else None
+        self._wake: tuple[Connection, Connection] | None = None
+        if offload.process:
+            self._wake = multiprocessing.Pipe(duplex=False)
         self._wake_lock = threading.Lock()
         self.thread = threading.Thread(target=self._run, name=f"offload {name}".strip(), daemon=True)
 
@@ -167,7 +169,9 @@ class _Worker:
         receiver, sender = spawn.Pipe(duplex=False)
         with receiver:
             with sender:
-                self._process = spawn.Process(target=_child, args=(sender, payload), name="glassbox worker", daemon=True)
+                self._process = spawn.Process(
+                    target=_child, args=(sender, payload), name="glassbox worker", daemon=True
+                )
                 self._process.start()
             ready = connection.wait([receiver, self._process.sentinel, self._wake[0]])
             if self._killed.is_set():

@@ -105,7 +105,7 @@ class Run:
             made.close()
         name = getattr(job, "__qualname__", repr(job))
         raise JobContractError(
-            f"The job “{name}” is not a generator function: it gave {type(made).__name__} instead of yielding events."
+            f"The job “{name}” is not a generator function: it gave {type(made).__name__} and yielded no events."
         )
 
     @staticmethod
