@@ -133,7 +133,9 @@ class TextToImage:
         if sampler not in DEFAULT_STEPS:
             raise ValueError(f"Unknown sampler {sampler!r}; known are {', '.join(DEFAULT_STEPS)}.")
         noise = NoiseSource.of_seeds(seeds, device=self.device)
-        schedule = self.schedule.respace(respacing or default_respacing(sampler, steps or DEFAULT_STEPS[sampler]))
+        if respacing is None:
+            respacing = default_respacing(sampler, DEFAULT_STEPS[sampler] if steps is None else steps)
+        schedule = self.schedule.respace(respacing)
         guidance = ClassifierFree(scale, max_batch=max_batch) if guided else None
         return self._steps(prompts, noise, schedule, guidance, sampler, eta, cond_fn)
 
