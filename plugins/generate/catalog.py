@@ -1,0 +1,141 @@
+"""Which text-to-image models there are: folders with a config.json that says `"kind": "text2im"`. Reads no weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.resources import resource
+
+KIND = "text2im"
+_MAX_CONFIG = 4 << 20
+_WEIGHTS = "model*.safetensors"
+
+
+class ModelMissing(ValueError):
+    """No model of this name; the message says which there are and where to put one."""
+
+
+class ModelUnreadable(ValueError):
+    """A model folder whose config.json or weights cannot be used; the message says what to do about it."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model on this machine, as its config.json describes it.
+
+    id: what a request names it by (the folder's name for bundled models, the whole path for others). size: pixels of a side.
+    words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
+    """
+
+    id: str
+    title: str
+    folder: Path
+    size: int
+    words: tuple[str, ...] = ()
+    phrases: Mapping[str, str] = field(default_factory=dict)
+    length: int = 0
+
+
+def bundled_folder() -> Path:
+    """The folder of the bundled models. Raises FileNotFoundError when the installation lacks it."""
+    return resource("models")
+
+
+def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelInfo], list[str]]:
+    """Bundled models, then those in the `extra` folders, by name; and a sentence for each folder that cannot be used."""
+    models: list[ModelInfo] = []
+    problems: list[str] = []
+    for parent, bundled in [*_bundled_parents(), *((folder, False) for folder in extra)]:
+        for folder in _folders(parent):
+            try:
+                info = read_info(folder, bundled=bundled)
+            except ModelUnreadable as error:
+                problems.append(str(error))
+            else:
+                if info is not None:
+                    models.append(info)
+    return models, problems
+
+
+def locate(model: str) -> Path:
+    """The folder of a model named in a request: a bundled name or the path of a folder. Raises ModelMissing."""
+    if not any(mark in model for mark in "/\\"):
+        for parent, _ in _bundled_parents():
+            if (parent / model / "config.json").is_file():
+                return parent / model
+    elif (Path(model) / "config.json").is_file():
+        return Path(model)
+    names = ", ".join(f"“{info.id}”" for info in find_models()[0]) or "none"
+    raise ModelMissing(f"There is no model “{model}” here (bundled: {names}). Choose another model, or put its folder back.")
+
+
+def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
+    """What a model folder says of itself; None when it is another kind of model. Raises ModelUnreadable."""
+    config = _read_config(folder)
+    if config.get("kind") != KIND:
+        return None
+    try:
+        return ModelInfo(
+            id=folder.name if bundled else str(folder),
+            title=str(config.get("title") or config.get("name") or folder.name),
+            folder=folder,
+            size=_size(config),
+            words=tuple(str(word) for word in _table(config, "tokenizer").get("words", ())),
+            phrases={str(k): str(v) for k, v in dict(_table(config, "tokenizer").get("phrases", {})).items()},
+            length=int(_table(config, "network").get("text_ctx", 0)),
+        )
+    except (TypeError, ValueError) as error:
+        raise ModelUnreadable(f"The model in “{folder}” has a config.json that cannot be used: {error}.") from error
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights, in order. Raises ModelUnreadable when there are none."""
+    found = sorted(folder.glob(_WEIGHTS))
+    if not found:
+        raise ModelUnreadable(f"The weights of the model in “{folder}” are missing. Put model.safetensors back or choose another model.")
+    return found
+
+
+def _bundled_parents() -> list[tuple[Path, bool]]:
+    try:
+        return [(bundled_folder(), True)]
+    except FileNotFoundError:
+        return []
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return sorted(path for path in parent.iterdir() if (path / "config.json").is_file())
+    except OSError:
+        return []
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_CONFIG + 1)
+        if len(raw) > _MAX_CONFIG:
+            raise ValueError("it is far too large")
+        config = json.loads(raw)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelUnreadable(f"The model in “{folder}” cannot be used: its config.json is not readable ({error}).") from error
+    if not isinstance(config, dict):
+        raise ModelUnreadable(f"The model in “{folder}” cannot be used: its config.json is not a JSON object.")
+    return config
+
+
+def _table(config: dict[str, Any], key: str) -> Mapping[str, Any]:
+    table = config.get(key)
+    return table if isinstance(table, dict) else {}
+
+
+def _size(config: dict[str, Any]) -> int:
+    size = config.get("image_size")
+    if not isinstance(size, int) or not 8 <= size <= 1024:
+        raise ValueError(f"image_size is {size!r}; a number of pixels from 8 to 1024 is needed")
+    return size

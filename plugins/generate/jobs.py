@@ -1,0 +1,67 @@
+"""The job behind Generate: denoise step by step, show each, keep the result on disk before saying so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from studio.engine import Event, JobContext, Log, Metric, Offload, Preview, Progress, Snapshot
+from studio_plugins.generate.drawing import draw, open_model, pictures_of, step_data
+from studio_plugins.generate.keeping import keep_run, provenance_of
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.results import GenerateResult
+from studio_plugins.generate.trajectory import StepData, Trajectory, stride
+
+if TYPE_CHECKING:
+    from studio.ml.diffusion.glide import TextToImage
+
+
+def generate(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, GenerateResult]:
+    """Draw `request.batch` pictures.
+
+    Yields per step: Progress, Preview of x0, a Metric per norm (mean over the batch), and Snapshot "step <i>" (StepData) of each step
+    kept. Returns a GenerateResult that is in the results store already (services["results"]), or says why it is not.
+    """
+    yield Progress(0, request.steps, "opening the model")
+    model = yield from open_model(request, ctx)
+    request = yield from note_weights(request, model)
+    records = draw(model, request)
+    every = stride(request.steps, request.batch * 3 * model.image_size**2)
+    kept: list[StepData] = []
+    seconds = 0.0
+    for i in range(request.steps):
+        begin = time.perf_counter()
+        record = next(records)
+        data = step_data(record, model, unconditional=request.unconditional)
+        seconds += time.perf_counter() - begin
+        yield Progress(i + 1, request.steps, f"step {i + 1} of {request.steps}")
+        yield Preview(data.x0)
+        for name, value in data.mean_norms().items():
+            if value == value:  # not NaN: the branch was computed
+                yield Metric(name, i + 1, value)
+        yield Metric("seconds", i + 1, seconds)
+        if i % every == 0 or i + 1 == request.steps:
+            kept.append(data)
+            yield Snapshot(f"step {i}", data)
+    result = GenerateResult(
+        request=request,
+        pictures=pictures_of(record),
+        seconds=seconds,
+        evaluations=request.steps * request.evaluations_per_step,
+        provenance=provenance_of(model, ctx),
+        steps=Trajectory(tuple(kept)),
+    )
+    yield Progress(request.steps, request.steps, "saving")
+    return (yield Offload(keep_run, result, ctx.services.get("results")))
+
+
+def note_weights(request: GenerateRequest, model: TextToImage) -> Generator[Event, None, GenerateRequest]:
+    """The request with the digest of the weights in use; a line for the person when a replay meets other weights."""
+    if request.model_sha256 and request.model_sha256 != model.sha256:
+        yield Log(
+            f"The weights of “{request.model}” are not those these settings were made with "
+            f"({request.model_sha256[:12]}… then, {model.sha256[:12]}… now): the picture will differ.",
+            "warning",
+        )
+    return request.replace(model_sha256=model.sha256)

@@ -1,0 +1,132 @@
+"""Putting a finished run on disk: PNG files that carry their settings, the steps, and where it all came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio import __version__
+from studio.engine import JobContext
+from studio.host.imagemeta import encode_png, envelope, format_parameters
+from studio.host.results import ResultsStore, StoreUnwritable
+from studio_plugins.generate.grid import GridLabels, Pixels, labelled_grid, thumbnail
+from studio_plugins.generate.request import SAMPLERS, GenerateRequest, SweepRequest
+from studio_plugins.generate.results import GenerateResult, SweepResult
+from studio_plugins.generate.sweep_labels import sweep_labels
+
+if TYPE_CHECKING:
+    from studio.ml.diffusion.glide import TextToImage
+
+STEPS_FILE = "steps.npz"
+GRID_FILE = "grid.png"
+NO_STORE = "There is no results store here, so the picture was not kept."
+
+
+def provenance_of(model: TextToImage, ctx: JobContext) -> dict[str, Any]:
+    """What, besides the request, decides every bit of the result."""
+    import torch
+
+    from studio.ml.diffusion.noise import NOISE_VERSION
+
+    return {
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "device": ctx.device,
+        "dtype": str(next(model.net.parameters()).dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "noise": NOISE_VERSION,
+        "studio": __version__,
+    }
+
+
+def picture_name(request: GenerateRequest, index: int) -> str:
+    """File name of a picture of the batch."""
+    return "picture.png" if request.batch == 1 else f"picture-{index + 1:02}.png"
+
+
+def parameters_text(request: GenerateRequest, size: int, index: int = 0) -> str:
+    """The settings of one picture as other tools read them (A1111's grammar)."""
+    return format_parameters(
+        request.prompt,
+        steps=request.steps,
+        sampler=SAMPLERS[request.sampler],
+        guidance_scale=request.guidance_scale,
+        seed=request.seed + index,
+        size=(size, size),
+        model_hash=request.model_sha256[:10] or None,
+        model=Path(request.model).name,
+        extra={"Eta": request.eta} if request.sampler == "ddim" and request.eta else None,
+        version=f"Glassbox Studio {__version__}",
+    )
+
+
+def picture_png(request: GenerateRequest, picture: Pixels, provenance: Mapping[str, Any], index: int = 0) -> bytes:
+    """One picture of a run as PNG with the whole request inside; `provenance` gains which picture of the batch it is."""
+    made = {**provenance, "picture": index, "seed": request.seed + index}
+    text = parameters_text(request, picture.shape[0], index)
+    return encode_png(picture, envelope(request.kind, request.to_dict(), made), text)
+
+
+def keep_run(result: GenerateResult, store: ResultsStore | None) -> GenerateResult:
+    """Save a run. When that is not possible the result comes back whole, with `problem` saying why."""
+    request = result.request
+    if store is None:
+        return replace(result, problem=NO_STORE)
+    files: dict[str, bytes | Path | Callable[[Path], object]] = {
+        picture_name(request, i): picture_png(request, picture, result.provenance, i)
+        for i, picture in enumerate(result.pictures)
+    }
+    metrics: dict[str, Any] = {"seconds": round(result.seconds, 3), "evaluations": result.evaluations}
+    if result.steps is not None:
+        files[STEPS_FILE] = result.steps.to_npz()
+    try:
+        record = store.add(
+            request.kind,
+            request,
+            files,
+            title=request.prompt.strip() or "without a prompt",
+            provenance=result.provenance,
+            thumbnail=encode_png(thumbnail(result.pictures)),
+            metrics=metrics,
+        )
+    except StoreUnwritable as error:
+        return replace(result, problem=str(error))
+    # The engine remembers ended tasks; the steps are on disk now and need not stay in memory with them.
+    return replace(result, record_id=record.id, steps=None)
+
+
+def grid_png(request: SweepRequest, cells: Pixels, labels: GridLabels, provenance: Mapping[str, Any]) -> bytes:
+    """The labelled grid as PNG with the sweep's request inside."""
+    factor = max(1, 128 // cells.shape[1])
+    return encode_png(
+        labelled_grid(list(cells), labels, factor), envelope(request.kind, request.to_dict(), provenance)
+    )
+
+
+def keep_sweep(result: SweepResult, store: ResultsStore | None) -> SweepResult:
+    """Save a sweep: the labelled grid, and each cell as a picture with its own settings."""
+    if store is None:
+        return replace(result, problem=NO_STORE)
+    labels = sweep_labels(result.request)
+    files: dict[str, bytes | Path | Callable[[Path], object]] = {
+        GRID_FILE: grid_png(result.request, result.cells, labels, result.provenance)
+    }
+    for picture, (row, column, request) in zip(result.cells, result.request.cells(), strict=True):
+        files[f"cell-{row + 1:02}-{column + 1:02}.png"] = picture_png(request, picture, result.provenance)
+    varied = " × ".join(filter(None, (labels.column_title, labels.row_title)))
+    try:
+        record = store.add(
+            result.request.kind,
+            result.request,
+            files,
+            title=f"{varied}: {result.request.base.prompt.strip() or 'without a prompt'}",
+            provenance=result.provenance,
+            thumbnail=encode_png(thumbnail(result.cells)),
+            metrics={"seconds": round(result.seconds, 3), "pictures": len(result.cells)},
+        )
+    except StoreUnwritable as error:
+        return replace(result, problem=str(error))
+    return replace(result, record_id=record.id)
