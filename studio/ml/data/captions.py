@@ -63,8 +63,9 @@ def phrases(vocabulary: Vocabulary) -> dict[str, str]:
     known = set(words(vocabulary))
     table = {noun: noun for noun in vocabulary.nouns}
     table |= {plural(noun): plural(noun) for noun in vocabulary.nouns}
+    taken = {*table, *vocabulary.backgrounds}
     for alias, meaning in ALIASES.items():
-        if set(meaning.split()) <= known and alias not in known:
+        if set(meaning.split()) <= known and alias not in taken:
             table[alias] = meaning
             if meaning in vocabulary.nouns:
                 table[plural(alias)] = plural(meaning)

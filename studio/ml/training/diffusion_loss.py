@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from studio.ml.diffusion.schedule import Schedule
+from studio.ml.diffusion.schedule import Floats, Schedule
 
 
 class HybridLoss:
     """Loss of a network that returns noise and variance interpolation, for the schedule it is trained on."""
 
     def __init__(self, schedule: Schedule, *, gamma: float = 5.0) -> None:
-        def table(values: object) -> Tensor:
-            return torch.as_tensor(values, dtype=torch.float64).float()
+        def table(values: Floats) -> Tensor:
+            # worked out in float64 and only then rounded: 1 - abar near t = 0 would lose three digits in float32
+            return torch.from_numpy(values).float()
 
-        self.abar = table(schedule.alphas_cumprod)
-        self.abar_prev = table(schedule.alphas_cumprod_prev)
-        self.betas = table(schedule.betas)
+        abar, prev, betas = schedule.alphas_cumprod, schedule.alphas_cumprod_prev, schedule.betas
+        snr = abar / (1 - abar)
+        self.signal, self.noise = table(np.sqrt(abar)), table(np.sqrt(1 - abar))
+        self.mean_x0 = table(betas * np.sqrt(prev) / (1 - abar))
+        self.mean_xt = table((1 - prev) * np.sqrt(1 - betas) / (1 - abar))
+        self.log_beta = table(np.log(betas))
         self.posterior_log_variance = table(schedule.posterior_log_variance_clipped)
-        snr = torch.as_tensor(schedule.alphas_cumprod / (1 - schedule.alphas_cumprod))
-        self.weight = (snr.clamp(max=gamma) / snr).float()
+        self.weight = table(np.minimum(snr, gamma) / snr)
 
     def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps."""
-        abar = _at(self.abar, t, x0)
-        return abar.sqrt() * x0 + (1 - abar).sqrt() * noise
+        return _at(self.signal, t, x0) * x0 + _at(self.noise, t, x0) * noise
 
     def __call__(self, output: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """output [B, 2C, H, W] -> mean loss and its parts."""
@@ -43,15 +46,13 @@ class HybridLoss:
 
     def variational_bound(self, eps: Tensor, interpolation: Tensor, x0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """KL(q(x_{t-1}|x_t,x_0) || p) in bits per dimension, [B]; the decoder's likelihood of 8-bit pixels at t = 0."""
-        abar, prev, beta = (_at(table, t, x0) for table in (self.abar, self.abar_prev, self.betas))
         low = _at(self.posterior_log_variance, t, x0)
         share = (interpolation + 1) / 2
-        log_variance = share * beta.log() + (1 - share) * low
-        predicted = ((x_t - (1 - abar).sqrt() * eps) / abar.sqrt()).clamp(-1, 1)
-        first = beta * prev.sqrt() / (1 - abar)
-        second = (1 - prev) * (1 - beta).sqrt() / (1 - abar)
-        true_mean, mean = first * x0 + second * x_t, first * predicted + second * x_t
-        kl = 0.5 * (log_variance - low + (low - log_variance).exp() + (true_mean - mean).square() * (-log_variance).exp() - 1)
+        log_variance = share * _at(self.log_beta, t, x0) + (1 - share) * low
+        predicted = ((x_t - _at(self.noise, t, x0) * eps) / _at(self.signal, t, x0)).clamp(-1, 1)
+        shift = _at(self.mean_x0, t, x0) * (x0 - predicted)  # the part of the means that x_t gives is the same in both
+        mean = _at(self.mean_x0, t, x0) * predicted + _at(self.mean_xt, t, x0) * x_t
+        kl = 0.5 * (log_variance - low + (low - log_variance).exp() + shift.square() * (-log_variance).exp() - 1)
         decoder = -_discretised_log_likelihood(x0, mean, 0.5 * log_variance)
         per_pixel = torch.where((t == 0).view(-1, 1, 1, 1), decoder, kl)
         return per_pixel.mean(dim=(1, 2, 3)) / math.log(2)

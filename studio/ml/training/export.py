@@ -19,13 +19,19 @@ def write_model(folder: Path, network: nn.Module, config: Mapping[str, Any], fac
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.safetensors"):
         old.unlink()
-    weights = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()}
+    weights = {name: _stored(value) for name, value in network.state_dict().items()}
     shards = _shards(weights)
     for i, shard in enumerate(shards, start=1):
         name = "model.safetensors" if len(shards) == 1 else f"model-{i:05d}-of-{len(shards):05d}.safetensors"
         save_file(shard, folder / name)
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text(_card(config, network, facts), encoding="utf-8")
+
+
+def _stored(value: Tensor) -> Tensor:
+    """Half precision on the CPU; counters stay whole numbers."""
+    dtype = torch.float16 if value.is_floating_point() else value.dtype
+    return value.detach().to("cpu", dtype).contiguous()
 
 
 def _shards(weights: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from studio.ml.data.scenes import Vocabulary
 from studio.ml.training.emoji import EmojiBase
+from studio.ml.training.oracle import EmojiOracle
 from studio.ml.training.settings import TrainSettings
 from studio.ml.training.task import TrainingTask
 
@@ -32,6 +33,11 @@ def recipes() -> dict[str, Recipe]:
             _emoji_base_accelerator,
             TrainSettings(steps=60_000, batch=256, learning_rate=4e-4, ema=0.9995, checkpoint_every=1000, sample_every=5000),
             "64x64 text-to-image over all nouns and backgrounds, for one accelerator",
+        ),
+        "emoji-oracle": Recipe(
+            lambda: EmojiOracle(32, Vocabulary.of_size(32, 8)),
+            TrainSettings(steps=2500, batch=64, learning_rate=2e-3, ema=0.99, sample_every=500),
+            "the judge of 32x32 emoji scenes, for one CPU core (some minutes)",
         ),
     }
 
