@@ -6,7 +6,6 @@ is visible and centred in a square, so that its size in a scene is the size one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def sprite(noun: str, size: int) -> Sprite:
     cell = np.asarray(_atlas().crop((left, top, left + CELL, top + CELL)), dtype=np.float32)
     alpha = cell[..., 3:] / 255
     # every channel is resized on its own with the alpha already multiplied in, or dark rims appear
-    channels: Sequence[NDArray[np.float32]] = [*np.moveaxis(cell[..., :3] * alpha, 2, 0), alpha[..., 0]]
+    channels = np.moveaxis(np.concatenate([cell[..., :3] * alpha, alpha], axis=2), 2, 0)
     resized = [np.asarray(Image.fromarray(c).resize((size, size), Image.Resampling.BOX)) for c in channels]
     return np.stack(resized, axis=2)
 

@@ -75,7 +75,7 @@ class EmojiBase:
         """Two rows: what was asked (rendered), and what the network draws for the same captions."""
         assert isinstance(network, Text2ImUNet)
         rng = np.random.default_rng(1)
-        kinds: list[scenes.Kind] = ["single"] * 6 + ["relation"] * 4 + ["count", "trio"]
+        kinds: tuple[scenes.Kind, ...] = (*("single",) * 6, *("relation",) * 4, "count", "trio")
         asked = [scenes.draw(rng, self.vocabulary, kind=kind, held=None) for kind in kinds]
         drawn = self._draw(network, [captions.plain_caption(scene) for scene in asked])
         rows = [np.concatenate([scenes.render(s, self.pixels) for s in asked], axis=1), np.concatenate(list(drawn), axis=1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from studio.ml.data.scenes import Vocabulary
+from studio.ml.data.scenes import Kind, Vocabulary
 from studio.ml.training.emoji import EmojiBase
 from studio.ml.training.oracle import EmojiOracle
 from studio.ml.training.settings import TrainSettings
@@ -47,8 +47,8 @@ def _emoji_base_cpu() -> TrainingTask:
         "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": (2, 4), "channel_mult": (1, 2, 3),
         "num_head_channels": 32, "text_ctx": 24, "xf_width": 128, "xf_layers": 3, "xf_heads": 4,
     }  # fmt: skip
-    mix = {"single": 0.60, "count": 0.10, "pair": 0.03, "relation": 0.24, "trio": 0.03}
-    return EmojiBase(32, Vocabulary.of_size(32, 8, mix), network)  # type: ignore[arg-type]
+    mix: dict[Kind, float] = {"single": 0.60, "count": 0.10, "pair": 0.03, "relation": 0.24, "trio": 0.03}
+    return EmojiBase(32, Vocabulary.of_size(32, 8, mix), network)
 
 
 def _emoji_base_accelerator() -> TrainingTask:
