@@ -148,9 +148,9 @@ def train(
             yield TrainPreview(done, task.preview(average))
         if world.leads and (done % settings.checkpoint_every == 0 or done == settings.steps):
             seconds = before + time.monotonic() - started
-            saved = {"network": network, "average": average, "optimiser": optimiser, "scaler": scaler}
-            parts = {key: value.state_dict() for key, value in saved.items()}
-            checkpoint.save(last, {"step": done, "seconds": seconds, **parts})
+            parts = {"network": network.state_dict(), "average": average.state_dict()}
+            running = {"optimiser": optimiser.state_dict(), "scaler": scaler.state_dict()}
+            checkpoint.save(last, {"step": done, "seconds": seconds, **parts, **running})
             yield TrainSaved(done, last)
     yield TrainDone(average, before + time.monotonic() - started)
 

@@ -36,7 +36,9 @@ def recipes() -> dict[str, Recipe]:
         ),
         "emoji-oracle": Recipe(
             lambda: EmojiOracle(32, Vocabulary.of_size(32, 8)),
-            TrainSettings(steps=2500, batch=64, learning_rate=2e-3, ema=0.99, sample_every=500),
+            TrainSettings(
+                steps=2500, batch=64, learning_rate=2e-3, ema=0.99, precision="float32", sample_every=500
+            ),
             "the judge of 32x32 emoji scenes, for one CPU core (some minutes)",
         ),
     }
