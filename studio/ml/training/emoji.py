@@ -24,6 +24,7 @@ from studio.ml.training.export import write_model
 from studio.ml.training.task import Batch
 
 PREVIEW_STEPS, PREVIEW_SCALE = 15, 3.0
+_LICENCE = "Weights: MIT, as the studio. The emoji artwork is Noto Color Emoji's (Google), under the SIL Open Font License 1.1."
 
 
 class EmojiBase:
@@ -92,7 +93,24 @@ class EmojiBase:
             "tokenizer": {"type": "words", "words": self.tokenizer.words, "phrases": self.tokenizer.phrases},
             "vocabulary": {"nouns": self.vocabulary.nouns, "backgrounds": self.vocabulary.backgrounds},
         }
-        write_model(folder, network, config, facts)
+        write_model(folder, network, config, {"What it is": self._about(), "Data": self._data(), **facts, "Licence": _LICENCE})
+
+    def _about(self) -> str:
+        return (
+            f"A text-conditional diffusion model in GLIDE's architecture (ADM U-Net with concatenated text attention, learned-range "
+            f"variance) that draws {self.pixels}x{self.pixels} scenes of emoji. {self.drop_caption:.0%} of the captions were empty in "
+            f"training, so it draws unconditionally too and can be guided without a classifier. It knows {self.tokenizer.size - 1} words; "
+            "anything else in a prompt is left out, and the studio says so."
+        )
+
+    def _data(self) -> str:
+        one_in = scenes.HELD_OUT_ONE_IN
+        return (
+            f"Endless rendered scenes (`studio.ml.data.scenes`): {len(self.vocabulary.nouns)} nouns, {len(self.vocabulary.backgrounds)} "
+            f"backgrounds, kinds in the proportions {dict(self.vocabulary.mix)}. Sprites come from Noto Color Emoji. One combination in {one_in} "
+            "(noun with background; noun, relation, noun) is held out and never seen in training.\n\n"
+            f"Nouns: {', '.join(self.vocabulary.nouns)}.\n\nBackgrounds: {', '.join(self.vocabulary.backgrounds)}."
+        )
 
     def _draw(self, network: Text2ImUNet, prompts: list[str]) -> NDArray[np.uint8]:
         device = next(network.parameters()).device
