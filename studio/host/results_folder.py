@@ -6,9 +6,7 @@ A record folder is complete from the moment it exists: it is built under `tmp/`,
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
-import os
 import re
 import shutil
 import uuid
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.host.atomic import fsync_file, fsync_folder, write_bytes, write_new
+from studio.host.processes import is_running, process_mark
 
 RECORD = "record.json"
 STATE = "state.json"
@@ -223,24 +222,9 @@ def search_text(data: Mapping[str, Any]) -> str:
 
 def temporary_name(record_id: str) -> str:
     """Name of a temporary folder that says which process makes it."""
-    return f"{record_id}.{os.getpid()}.{_started(os.getpid())}"
+    return f"{record_id}.{process_mark()}"
 
 
 def is_abandoned(name: str) -> bool:
-    """Whether the process that made this temporary folder is gone (process ids are reused, so its start counts too)."""
-    parts = name.rsplit(".", 2)
-    if len(parts) != 3 or not parts[1].isdigit() or not parts[2].isdigit() or len(parts[1]) > 9:
-        return True
-    started = _started(int(parts[1]))
-    return started == 0 or abs(started - int(parts[2])) > 5
-
-
-def _started(pid: int) -> int:
-    """Start of a process in whole seconds since the epoch; 0 when there is none."""
-    psutil: Any = importlib.import_module("psutil")  # it has no type stubs
-    try:
-        return int(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return 0
-    except psutil.AccessDenied:
-        return 1  # alive, of another user: it cannot be ours unless it was started in 1970
+    """Whether the process that made this temporary folder is gone."""
+    return not is_running(name.partition(".")[2])

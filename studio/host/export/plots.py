@@ -39,16 +39,21 @@ def _paint(plot: Any, painter: QPainter, width: float, height: float) -> None:
     from PySide6.QtCore import QRectF, Qt
 
     scene, source, _ = _target(plot)
+    views = scene.views()
+    if views:  # the axis colours are chosen for this background, so a page without it may be unreadable
+        painter.fillRect(QRectF(0, 0, width, height), views[0].backgroundBrush())
     prepare = getattr(scene, "prepareForPaint", None)
     if prepare is not None:  # pyqtgraph lays out its axes here, as it does before each paint event
         prepare()
     scene.render(painter, QRectF(0, 0, width, height), source, Qt.AspectRatioMode.IgnoreAspectRatio)
 
 
-def _background(plot: Any) -> Any:
-    """The background brush of the view the plot is shown in."""
-    views = _target(plot)[0].views()
-    return views[0].backgroundBrush() if views else None
+def _picture_dpi() -> int:
+    """Dots per inch of QPicture, in which pyqtgraph keeps its drawn axes. A picture played on a device of another
+    resolution is scaled by the ratio, so vector devices are given this one."""
+    from PySide6.QtGui import QPicture
+
+    return QPicture().logicalDpiX()
 
 
 def write_plot_png(plot: Any, path: Path, *, scale: float = 2.0) -> None:
@@ -64,9 +69,6 @@ def write_plot_png(plot: Any, path: Path, *, scale: float = 2.0) -> None:
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    brush = _background(plot)
-    if brush is not None:
-        painter.fillRect(image.rect(), brush)
     _paint(plot, painter, width, height)
     painter.end()
     with replacing(path) as temporary:
@@ -88,6 +90,7 @@ def write_plot_svg(plot: Any, path: Path) -> None:
     with replacing(path) as temporary:
         generator = QSvgGenerator()
         generator.setFileName(str(temporary))
+        generator.setResolution(_picture_dpi())
         generator.setSize(size)
         generator.setViewBox(QRect(0, 0, size.width(), size.height()))
         painter = QPainter(generator)
@@ -106,6 +109,7 @@ def write_plot_pdf(plot: Any, path: Path) -> None:
     page = QPageSize(QSizeF(160.0, 160.0 * rect.height() / rect.width()), QPageSize.Unit.Millimeter)
     with replacing(path) as temporary:
         writer = QPdfWriter(str(temporary))
+        writer.setResolution(_picture_dpi())
         writer.setPageLayout(QPageLayout(page, QPageLayout.Orientation.Portrait, QMarginsF(0, 0, 0, 0)))
         painter = QPainter(writer)
         _paint(plot, painter, writer.width(), writer.height())
