@@ -16,13 +16,22 @@ from studio_plugins.generate.trajectory import StepData, Trajectory, stride
 if TYPE_CHECKING:
     from studio.ml.diffusion.glide import TextToImage
 
+Running = Generator[Event | Offload, Any, GenerateResult]
 
-def generate(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, GenerateResult]:
+
+def generate(request: GenerateRequest, ctx: JobContext) -> Running:
     """Draw `request.batch` pictures.
 
     Yields per step: Progress, Preview of x0, a Metric per norm (mean over the batch), and Snapshot "step <i>" (StepData) of each step
     kept. Returns a GenerateResult that is in the results store already (services["results"]), or says why it is not.
     """
+    result = yield from live(request, ctx)
+    yield Progress(request.steps, request.steps, "saving")
+    return (yield Offload(keep_run, result, ctx.services.get("results")))
+
+
+def live(request: GenerateRequest, ctx: JobContext) -> Running:
+    """As `generate`, but nothing is kept: what Live mode draws on the way is gone with the next key press."""
     yield Progress(0, request.steps, "opening the model")
     model = yield from open_model(request, ctx)
     request = yield from note_weights(request, model)
@@ -44,7 +53,7 @@ def generate(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Off
         if i % every == 0 or i + 1 == request.steps:
             kept.append(data)
             yield Snapshot(f"step {i}", data)
-    result = GenerateResult(
+    return GenerateResult(
         request=request,
         pictures=pictures_of(record),
         seconds=seconds,
@@ -52,8 +61,6 @@ def generate(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Off
         provenance=provenance_of(model, ctx),
         steps=Trajectory(tuple(kept)),
     )
-    yield Progress(request.steps, request.steps, "saving")
-    return (yield Offload(keep_run, result, ctx.services.get("results")))
 
 
 def note_weights(request: GenerateRequest, model: TextToImage) -> Generator[Event, None, GenerateRequest]:

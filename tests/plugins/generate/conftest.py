@@ -69,3 +69,83 @@ def bundled(models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
     monkeypatch.setattr(catalog, "bundled_folder", lambda: models_folder)
     yield models_folder
+
+
+class FakeWindow:
+    """What a panel sees of the window: events through the real pump, notifications in a list."""
+
+    def __init__(self) -> None:
+        from studio.ui.pump import Pump
+
+        self.pump = Pump()
+        self.failures: list[Exception] = []
+        self.pump.slot_failed.connect(lambda _receiver, error: self.failures.append(error))
+        self.notes: list[str] = []
+
+    @property
+    def theme(self):
+        from studio.ui.theme import theme
+
+        return theme()
+
+    def watch(self, task, receiver) -> None:
+        self.pump.watch(task, receiver)
+
+    def notify(self, text, level="info", details="") -> None:
+        self.notes.append(text)
+
+    def open_result(self, result_id) -> None:
+        self.notes.append(result_id)
+
+    def open_request(self, kind, request):
+        return []
+
+
+@pytest.fixture
+def desk_room(qtbot, tmp_path, bundled):
+    """Builds Generate panels over one real engine, store and pump; everything is closed at the end."""
+    from studio.engine import Engine
+    from studio.host.commands import CommandRegistry
+    from studio.host.context import PanelContext
+    from studio.host.export import ExportService
+    from studio.host.results import ResultsStore
+    from studio.host.settings import SettingsStore
+    from studio.ui.theme import theme
+    from studio_plugins.generate.panel import GeneratePanel
+
+    theme().apply("light")
+    store = ResultsStore(tmp_path / "results")
+    engine = Engine(device="cpu", services={"results": store})
+    engine.start()
+    window = FakeWindow()
+    panels = []
+
+    def make(state=None, prompt="a cat left of a dog", steps=4):
+        folder = tmp_path / "panel"
+        folder.mkdir(exist_ok=True)
+        commands = CommandRegistry()
+        context = PanelContext(
+            "generate", engine, store, SettingsStore(tmp_path / "settings.toml"), commands, ExportService(), folder, window
+        )
+        panel = GeneratePanel(context)
+        qtbot.addWidget(panel)
+        panel.build()
+        if state is None:
+            panel.controls.form.set_fields({"model": TINY, "prompt": prompt, "steps": steps, "seed": 5})
+        else:
+            panel.restore(state)
+        panel.resize(1280, 760)
+        panel.show()
+        qtbot.waitExposed(panel)
+        panels.append(panel)
+        return panel
+
+    make.engine, make.store, make.window = engine, store, window
+    yield make
+    while panels:
+        panels[-1].closing()
+        window.pump.forget(panels.pop())
+    window.pump.stop()
+    assert engine.close(10)
+    store.close()
+    assert window.failures == []

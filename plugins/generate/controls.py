@@ -1,0 +1,129 @@
+"""The left column: prompt, settings, sweep, and the ways to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
+
+from studio.ui.collapsible import Collapsible
+from studio.ui.form import RequestForm
+from studio.ui.icons import IconButton
+from studio.ui.panel_layout import PanelLayout
+from studio.ui.theme import theme
+from studio_plugins.generate.catalog import ModelInfo
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_form import SweepForm
+from studio_plugins.generate.words import examples, remark, suggestions, tokenizer_of
+
+
+class Controls(QWidget):
+    """Builds its parts into a PanelLayout. Signals: `changed` at every edit, `submitted` on Ctrl+Enter in the prompt."""
+
+    changed = Signal()
+    submitted = Signal()
+
+    def __init__(self, zones: PanelLayout, models: Sequence[ModelInfo]) -> None:
+        super().__init__(zones)
+        self.hide()  # only the owner of the parts below, which live in the zones
+        self._models = {info.id: info for info in models}
+        self._known = None
+        self._history: tuple[str, ...] = ()
+        self.form: RequestForm[GenerateRequest] = RequestForm(
+            GenerateRequest, zones, providers={"models": lambda: [(i.id, i.title) for i in self._models.values()]}
+        )
+        self.sweep = SweepForm(zones)
+        section = Collapsible("Sweep", zones, expanded=False)
+        section.add(self.sweep)
+        self.sweep_section = section
+        zones.add_control(self.form)
+        zones.add_control(section)
+        self.form.changed.connect(self._edited)
+        self.form.submitted.connect(self.submitted)
+        self._model_id = ""
+        self._edited()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The chosen model, None when it is not on this machine."""
+        return self._models.get(str(self.form.field("model").value()))
+
+    def set_history(self, prompts: Sequence[str]) -> None:
+        """Earlier prompts, offered before the examples."""
+        self._history = tuple(prompts)
+        self._offer_prompts()
+
+    def show_request(self, request: GenerateRequest) -> None:
+        """Put a request into the form; its seed is then kept."""
+        self.form.set_value(request)
+
+    def prompt(self) -> str:
+        return self.form.prompt_field().value()
+
+    def _offer_prompts(self) -> None:
+        offered = examples(self.model) if self.model else []
+        self.form.prompt_field().set_history(list(dict.fromkeys([*self._history, *offered])))
+
+    def _edited(self) -> None:
+        info = self.model
+        if (info.id if info else "") != self._model_id or self._known is None:
+            self._model_id = info.id if info else ""
+            self._known = tokenizer_of(info) if info else None
+            self.form.prompt_field().set_suggestions(suggestions(info) if info else [])
+            self._offer_prompts()
+        self.form.prompt_field().set_note(remark(self.prompt(), info, self._known))
+        self.changed.emit()
+
+
+class RunBar(QWidget):
+    """The row below the primary button: other ways to queue, Live, Cancel."""
+
+    live_toggled = Signal(bool)
+    cancelled = Signal()
+
+    def __init__(self, actions: Sequence[tuple[str, str, Callable[[], object]]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._menu = QMenu(self)
+        for text, tip, callback in actions:
+            action = self._menu.addAction(text)
+            action.setToolTip(tip)
+            action.triggered.connect(lambda _checked=False, call=callback: call())
+        self._menu.setToolTipsVisible(True)
+        more = QToolButton(self)
+        more.setText("Queue")
+        more.setIcon(theme().icon("queue", "muted"))
+        more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        more.setMenu(self._menu)
+        more.setToolTip("Other ways to run: at the front of the queue, instead of what runs now")
+        more.setAccessibleName("Queue options")
+        self._more = more
+        self.live = QToolButton(self)
+        self.live.setText("Live")
+        self.live.setIcon(theme().icon("sparkle", "muted"))
+        self.live.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.live.setCheckable(True)
+        self.live.setToolTip("Draw again with every change of the prompt or a setting. Live pictures are kept only when you ask")
+        self.live.setAccessibleName("Live mode")
+        self.live.toggled.connect(self.live_toggled)
+        self.cancel = IconButton("stop", "Cancel what is being drawn (Esc)", self)
+        self.cancel.setEnabled(False)
+        self.cancel.clicked.connect(self.cancelled)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(more)
+        row.addWidget(self.live)
+        row.addStretch(1)
+        row.addWidget(self.cancel)
+        theme().changed.connect(self._paint_icons)
+
+    def set_busy(self, running: int, waiting: int) -> None:
+        """Show whether something runs, and how many wait."""
+        self.cancel.setEnabled(bool(running or waiting))
+        self._more.setText(f"Queue ({waiting})" if waiting else "Queue")
+
+    def _paint_icons(self) -> None:
+        self._more.setIcon(theme().icon("queue", "muted"))
+        self.live.setIcon(theme().icon("sparkle", "muted"))

@@ -1,0 +1,355 @@
+"""The Generate panel: prompt to picture, every step of it to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QMimeData, QTimer
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog
+
+from studio.engine import Event, Task
+from studio.host.commands import Command
+from studio.host.context import PanelContext
+from studio.host.export import Exportable, ExportError
+from studio.host.imagemeta import ImageMetadata
+from studio.host.panel import Panel
+from studio.host.request import RequestError
+from studio.ui.cards import EmptyState
+from studio.ui.panel_layout import PanelLayout
+from studio.ui.pictures import copy_picture
+from studio_plugins.generate import demo, sharing
+from studio_plugins.generate.axes import AxisSyntaxError
+from studio_plugins.generate.catalog import find_models
+from studio_plugins.generate.controls import Controls, RunBar
+from studio_plugins.generate.desk import Desk
+from studio_plugins.generate.insight import Insight
+from studio_plugins.generate.mapping import NothingToRestore, Restored, from_picture, from_stored
+from studio_plugins.generate.prompts import PromptHistory
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.script import script
+from studio_plugins.generate.stage import Stage
+from studio_plugins.generate.stage_bar import StageBar
+from studio_plugins.generate.words import examples
+
+LIVE_PAUSE_MS = 120
+VARIATIONS = 9
+_PICTURES = (".png", ".webp", ".jpg", ".jpeg")
+
+
+class GeneratePanel(Panel):
+    """Controls on the left, the picture in the middle, guidance in numbers on the right."""
+
+    title = "Generate"
+
+    def __init__(self, context: PanelContext, parent: Any = None) -> None:
+        super().__init__(context, parent)
+        self.setAcceptDrops(True)
+
+    # --- life ---
+
+    def build(self) -> None:
+        self.models, problems = find_models([self.context.panel_dir / "models"])
+        self.prompts = PromptHistory(self.context.panel_dir / "prompts.json")
+        self.zones = PanelLayout(self)
+        self.controls = Controls(self.zones, self.models)
+        self.controls.set_history(self.prompts.prompts)
+        self.stage = Stage(self._empty_state(), self.zones)
+        self.insight = Insight(self.zones)
+        self.desk = Desk(self.context, self.stage, self.insight, self)
+        self.bar = StageBar(self.zones, self.stage, self)
+        self.zones.set_stage(self.stage)
+        self.zones.set_primary(
+            "Generate", self.generate, shortcut="Ctrl+Return", tip="Draw the prompt; waits its turn if something runs"
+        )
+        self.run_bar = RunBar(
+            [
+                ("Add to the queue", "Draw after what runs and waits now", self.generate),
+                ("Draw next", "Draw before everything that waits", lambda: self.generate(front=True)),
+                ("Draw instead", "Cancel what runs and waits, then draw", lambda: self.generate(instead=True)),
+                ("Cancel everything", "Cancel what runs and forget what waits", self.desk.cancel_all),
+            ],
+            self,
+        )
+        self.zones.add_secondary(self.run_bar)
+        self._live_timer = QTimer(self)
+        self._live_timer.setSingleShot(True)
+        self._live_timer.setInterval(LIVE_PAUSE_MS)
+        self._connect()
+        self._register_commands()
+        self.controls.form.prompt_field().focus_widget().setFocus()
+        if not self.models:
+            self.message("No model is installed, so nothing can be drawn. Install Glassbox Studio again.", "error")
+        elif problems:
+            self.message(" ".join(problems), "warning")
+
+    def _connect(self) -> None:
+        desk, controls, bar = self.desk, self.controls, self.bar
+        controls.changed.connect(self._edited)
+        controls.submitted.connect(self.generate)
+        controls.sweep.run.connect(self.run_sweep)
+        controls.sweep.changed.connect(self.state_changed)
+        self._live_timer.timeout.connect(self._draw_live)
+        self.run_bar.live_toggled.connect(self._set_live)
+        self.run_bar.cancelled.connect(desk.cancel)
+        desk.said.connect(self.message)
+        desk.busy.connect(self.run_bar.set_busy)
+        desk.status.connect(bar.show_status)
+        desk.shown.connect(self._shown)
+        desk.settings_read.connect(self._settings_read)
+        self.stage.step_shown.connect(lambda step: self.insight.show_step(step, self.stage.alone))
+        self.stage.chosen.connect(lambda _index: self._chosen())
+        bar.variations.connect(self.variations)
+        bar.save.connect(self.save_as)
+        bar.copy.connect(self.copy)
+        bar.keep.connect(desk.keep)
+        self.stage.set_sources(
+            desk.file_of,
+            [("Save as…", self.save_as), ("Use its settings", self.use_settings), ("Variations", self.variations)],
+        )
+        escape = QShortcut(QKeySequence("Esc"), self)
+        escape.activated.connect(self._escape)
+
+    def _register_commands(self) -> None:
+        offered: tuple[tuple[str, str, Callable[[], Any]], ...] = (
+            ("run", "Generate a picture", self.generate),
+            ("next", "Generate next, before what waits", lambda: self.generate(front=True)),
+            ("cancel", "Cancel what is being drawn", self.desk.cancel),
+            ("variations", "Draw variations of this picture", self.variations),
+            ("sweep", "Draw the grid of a sweep", self.run_sweep),
+            ("live", "Live mode on or off", self.run_bar.live.toggle),
+            ("save", "Save this picture as…", self.save_as),
+            ("copy", "Copy this picture", self.copy),
+            ("script", "Copy as Python", self.copy_script),
+            ("clear_prompts", "Forget earlier prompts", self._forget_prompts),
+        )
+        for name, text, callback in offered:
+            self.context.commands.register(Command(f"generate.{name}", text, callback, category="Generate"))
+
+    def closing(self) -> None:
+        self._live_timer.stop()
+        self.stage.timeline.stop()
+        self.context.commands.unregister_prefix("generate.")
+
+    def state(self) -> dict[str, Any]:
+        form = self.controls.form.valid_value()
+        return {
+            "request": form.to_dict() if form else {"prompt": self.controls.prompt()},
+            "keep_seed": self._seed_field().fixed,
+            "sweep": self.controls.sweep.state(),
+            "layout": self.zones.state(),
+            "result": self.desk.record_id,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        stored = state.get("request")
+        if isinstance(stored, Mapping):
+            self.controls.show_request(from_stored(GenerateRequest.kind, stored, self.models).request)
+        if isinstance(state.get("keep_seed"), bool):
+            self._seed_field().set_fixed(state["keep_seed"])
+        self.controls.sweep.restore(state.get("sweep"))
+        self.zones.restore(state.get("layout"))
+        if isinstance(state.get("result"), str):
+            self.desk.load(state["result"])
+
+    def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
+        restored = from_stored(kind, request, self.models)
+        self._show_restored(restored)
+        return restored.notes
+
+    def demo(self) -> None:
+        demo.show(self.desk, self.controls)
+
+    def exportables(self) -> Sequence[Exportable]:
+        return sharing.exportables(self.desk, self.stage, self.insight)
+
+    def on_event(self, task: Task, event: Event) -> None:
+        self.desk.on_event(task, event)
+
+    # --- drawing ---
+
+    def generate(self, *, front: bool = False, instead: bool = False) -> None:
+        """Draw what the controls say."""
+        self.controls.form.advance_seeds()
+        request = self._request()
+        if request is None:
+            return
+        self.message("")
+        self._remember(request.prompt)
+        self.desk.generate(request, front=front, instead=instead)
+
+    def run_sweep(self) -> None:
+        """Draw the grid of the Sweep section."""
+        base = self._request()
+        if base is None:
+            return
+        try:
+            request = self.controls.sweep.request(base)
+        except (AxisSyntaxError, RequestError) as error:
+            self.controls.sweep_section.set_expanded(True)
+            self.message(f"The grid cannot be drawn. {error}", "error")
+            return
+        self.message("")
+        self.desk.grid(request)
+
+    def variations(self, index: int | None = None) -> None:
+        """Nine pictures of the same settings with neighbouring seeds, the present one first."""
+        at = self.stage.current if index is None else index
+        shown = sharing.request_of(self.desk, at) or self._request()
+        if shown is None:
+            return
+        seed = shown.seed + (at if self.desk.sweep is None and self.desk.request is not None else 0)
+        try:
+            self.desk.generate(shown.replace(seed=seed, batch=VARIATIONS))
+        except RequestError as error:
+            self.message(f"No variations can be drawn. {error}", "error")
+
+    def _request(self) -> GenerateRequest | None:
+        """What the form says with today's weights; a message when it is not valid."""
+        try:
+            return self.controls.form.value()
+        except RequestError as error:
+            self.message(f"This cannot be drawn yet. {error}", "error")
+            return None
+
+    def _set_live(self, on: bool) -> None:
+        if on:
+            self._draw_live()
+        else:
+            self._live_timer.stop()
+
+    def _edited(self) -> None:
+        if self.run_bar.live.isChecked():
+            self._live_timer.start()
+        self.state_changed.emit()
+
+    def _draw_live(self) -> None:
+        request = self.controls.form.valid_value()
+        if request is not None:
+            self.desk.live(request)
+
+    def _remember(self, prompt: str) -> None:
+        try:
+            self.prompts.add(prompt)
+        except OSError as error:
+            self.message(f"The prompt could not be added to the history on disk ({error}).", "warning")
+        self.controls.set_history(self.prompts.prompts)
+
+    def _forget_prompts(self) -> None:
+        try:
+            self.prompts.clear()
+        except OSError as error:
+            self.message(f"The prompts could not be removed from the disk ({error}).", "error")
+        self.controls.set_history(self.prompts.prompts)
+
+    def _escape(self) -> None:
+        if self.stage.alone is not None:
+            self.stage.show_all()
+        else:
+            self.desk.cancel()
+
+    # --- what is shown ---
+
+    def _shown(self) -> None:
+        self.bar.refresh(self.desk)
+        self.state_changed.emit()
+
+    def _chosen(self) -> None:
+        if self.stage.step is not None:
+            self.insight.show_step(self.stage.step, self.stage.alone)
+        self.bar.refresh(self.desk)
+
+    def use_settings(self, index: int | None = None) -> None:
+        """Put the settings of a picture shown into the controls."""
+        request = sharing.request_of(self.desk, self.stage.current if index is None else index)
+        if request is not None:
+            self.controls.show_request(request)
+
+    def copy(self) -> None:
+        """The picture shown, on the clipboard."""
+        pictures = self.stage.pictures()
+        if len(pictures):
+            copy_picture(pictures[self.stage.current])
+            self.bar.show_status("copied", None)
+
+    def copy_script(self) -> None:
+        """A Python script that draws the same, on the clipboard."""
+        request = self.desk.request or self._request()
+        if request is not None:
+            made = dict(self.desk.result.provenance) if self.desk.result is not None else {}
+            QGuiApplication.clipboard().setText(script(request, made))
+            self.message("The script is on the clipboard. It needs Glassbox Studio's Python, but no window.", "success")
+
+    def save_as(self, index: int | None = None) -> None:
+        """Ask where, then write the picture with its settings inside."""
+        try:
+            offered = sharing.picture(self.desk, self.stage, self.stage.current if index is None else index)
+        except ExportError as error:
+            self.message(str(error), "warning")
+            return
+        service = self.context.export
+        dialog = QFileDialog(self, "Save picture", service.suggest_name(offered), service.filters("image"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.fileSelected.connect(lambda name: self.desk.export(offered, Path(name)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    # --- pictures dropped here ---
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped_picture(event.mimeData()) is not None and event.source() is None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped_picture(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.desk.read_settings(path)
+
+    def _settings_read(self, found: ImageMetadata) -> None:
+        now = self.controls.form.valid_value() or GenerateRequest()
+        try:
+            restored = from_picture(found, now, self.models)
+        except NothingToRestore as error:
+            self.message(str(error), "warning")
+            return
+        self._show_restored(restored)
+        text = f"Settings taken from a picture made with {restored.tool}."
+        if restored.notes:
+            text = f"{text[:-1]}, except: {'; '.join(restored.notes)}."
+        actions: list[tuple[str, Callable[[], None]]] = []
+        if restored.picture is not None and restored.request.batch > 1:
+            text += f" It is picture {restored.picture + 1} of {restored.request.batch}."
+            alone = restored.request.replace(seed=restored.request.seed + restored.picture, batch=1)
+            actions.append(("Only this one", lambda: self.controls.show_request(alone)))
+        self.message(text, "warning" if restored.notes else "success", "", actions)
+
+    def _show_restored(self, restored: Restored) -> None:
+        self.controls.show_request(restored.request)
+        self._seed_field().set_fixed(True)
+        if restored.sweep is not None:
+            self.controls.sweep.show_request(restored.sweep)
+            self.controls.sweep_section.set_expanded(True)
+
+    def _seed_field(self) -> Any:
+        return self.controls.form.field("seed")
+
+    def _empty_state(self) -> EmptyState:
+        known = examples(self.models[0])[1:4] if self.models else []
+        return EmptyState(
+            "Write what you want to see",
+            "The prompt on the left is an example. Press Ctrl+Enter and watch the picture form step by step.",
+            actions=[(text, lambda prompt=text: self._draw_example(prompt)) for text in known],
+        )
+
+    def _draw_example(self, prompt: str) -> None:
+        self.controls.form.set_fields({"prompt": prompt})
+        self.generate()
+
+
+def _dropped_picture(data: QMimeData) -> Path | None:
+    """The first local picture file among what is dragged."""
+    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+    return next((path for path in paths if path.suffix.lower() in _PICTURES), None)

@@ -1,0 +1,78 @@
+"""Small jobs that touch the disk, for the quick lane: read a run back, read a picture's settings, keep, export."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from studio.engine import Event, JobContext, Offload, Progress
+from studio.host.export import Exportable, ExportService
+from studio.host.imagemeta import ImageMetadata, read_metadata
+from studio.host.results import ResultRecord, ResultsStore
+from studio_plugins.generate.grid import Pixels
+from studio_plugins.generate.keeping import STEPS_FILE, keep_run
+from studio_plugins.generate.results import GenerateResult
+from studio_plugins.generate.trajectory import Trajectory, TrajectoryUnreadable
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """A run or sweep read back from the store. pictures: [N, H, W, 3]; `problem` says why there are no steps."""
+
+    record: ResultRecord
+    pictures: Pixels
+    steps: Trajectory | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ExportOrder:
+    """What to write where; `exportable.produce` must not touch a widget."""
+
+    service: ExportService
+    exportable: Exportable
+    path: Path
+
+
+def load_run(record_id: str, ctx: JobContext) -> Generator[Event | Offload, Any, StoredRun]:
+    """Pictures and steps of a result. Raises ResultMissing, OSError."""
+    yield Progress(0, 1, "reading the result")
+    return (yield Offload(_read_run, ctx.services["results"], record_id))
+
+
+def read_settings(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, ImageMetadata]:
+    """The settings in a picture file. Raises ImageMetadataError."""
+    yield Progress(0, 1, "reading the picture")
+    return (yield Offload(read_metadata, path))
+
+
+def keep(result: GenerateResult, ctx: JobContext) -> Generator[Event | Offload, Any, GenerateResult]:
+    """Save a run that was drawn without being kept."""
+    yield Progress(0, 1, "saving")
+    return (yield Offload(keep_run, result, ctx.services.get("results")))
+
+
+def export(order: ExportOrder, ctx: JobContext) -> Generator[Event | Offload, Any, Path]:
+    """Write an exportable to a file. Raises ExportError, FileUnwritable."""
+    yield Progress(0, 1, f"saving {order.path.name}")
+    return (yield Offload(order.service.save, order.exportable, order.path))
+
+
+def _read_run(store: ResultsStore, record_id: str) -> StoredRun:
+    record = store.get(record_id)
+    files = store.files(record_id)
+    names = sorted(name for name in files if name.endswith(".png") and name.startswith(("picture", "cell")))
+    pictures = [np.asarray(Image.open(files[name]).convert("RGB")) for name in names]
+    if not pictures or len({picture.shape for picture in pictures}) != 1:
+        raise FileNotFoundError(2, "The pictures of this result are gone", str(record.folder))
+    if STEPS_FILE not in files:
+        return StoredRun(record, np.stack(pictures))
+    try:
+        return StoredRun(record, np.stack(pictures), Trajectory.read(files[STEPS_FILE]))
+    except TrajectoryUnreadable as error:
+        return StoredRun(record, np.stack(pictures), None, str(error))
