@@ -88,6 +88,7 @@ QMenu::item:selected { background: $accent_soft; color: $text; } QMenu::item:dis
 QMenu::separator { height: 1px; background: $border; margin: 4px 8px; }
 
 QMainWindow::separator { background: $border; width: 1px; height: 1px; } QMainWindow::separator:hover { background: $accent; }
+QStatusBar { background: $window; } QStatusBar::item { border: none; }
 QSplitter::handle { background: $border; } QSplitter::handle:hover { background: $accent; }
 QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
 QListView, QTreeView, QTableView, QListWidget { background: $surface; color: $text; border: none; selection-background-color: $accent_soft; selection-color: $text; alternate-background-color: $window; }

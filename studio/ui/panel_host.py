@@ -1,0 +1,284 @@
+"""Opens, closes and guards the panels in the tabs of the window."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QTabBar, QTabWidget, QWidget
+
+from studio.engine import Task
+from studio.host.context import PanelContext, WindowLike
+from studio.host.discovery import Discovered, PluginError, load_panel
+from studio.host.manifest import Manifest
+from studio.host.panel import Panel
+from studio.ui.background import Background
+from studio.ui.icons import IconButton
+from studio.ui.panel_frame import PanelFrame
+from studio.ui.pump import Pump
+from studio.ui.services import Services
+from studio.ui.theme import theme
+
+log = logging.getLogger("studio.ui")
+JsonMap = Mapping[str, Any]
+
+
+class PanelHost(QObject):
+    """One tab a panel. A panel's class is imported on a thread of its own, its widgets are built on the GUI thread."""
+
+    current_changed = Signal(object)  # panel id or None
+    state_changed = Signal()
+    opened = Signal(str)
+
+    def __init__(self, tabs: QTabWidget, services: Services, window: WindowLike, pump: Pump) -> None:
+        super().__init__(tabs)
+        self._tabs = tabs
+        self._services = services
+        self._window = window
+        self._pump = pump
+        self._loader = Background("panel-loader", self)
+        self._frames: dict[str, PanelFrame] = {}
+        self._states: dict[str, dict[str, Any]] = {}
+        self._pending: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        self.plugins: Sequence[Discovered] = ()
+        tabs.currentChanged.connect(lambda _index: self.current_changed.emit(self.current_id()))
+        pump.slot_failed.connect(self._slot_failed)
+        theme().changed.connect(self._repaint_icons)
+
+    # -- what is open --
+
+    def open_ids(self) -> list[str]:
+        """The open panels in the order of their tabs."""
+        frames = [self._tabs.widget(i) for i in range(self._tabs.count())]
+        return [frame.panel_id for frame in frames if isinstance(frame, PanelFrame)]
+
+    def current_id(self) -> str | None:
+        frame = self._tabs.currentWidget()
+        return frame.panel_id if isinstance(frame, PanelFrame) else None
+
+    def frame(self, panel_id: str) -> PanelFrame | None:
+        return self._frames.get(panel_id)
+
+    def panel(self, panel_id: str) -> Panel | None:
+        """The built panel, or None while it is closed, loading or broken."""
+        frame = self._frames.get(panel_id)
+        return frame.panel if frame else None
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """State by panel id, of the open panels and of those closed earlier."""
+        for panel_id, frame in self._frames.items():
+            if frame.panel is not None:
+                state = frame.guarded("while its state was saved", partial(_json_state, frame.panel))
+                if state is not None:
+                    self._states[panel_id] = state
+        return dict(self._states)
+
+    def set_states(self, states: Mapping[str, dict[str, Any]]) -> None:
+        """What `states()` gave in an earlier session; used when a panel opens."""
+        self._states = dict(states)
+
+    # -- opening and closing --
+
+    def open(self, panel_id: str, *, focus: bool = True) -> None:
+        """Show a panel, loading it first when needed; an unknown id is ignored (its plugin is gone)."""
+        found = next((d for d in self.plugins if _id_of(d) == panel_id), None)
+        if panel_id in self._frames:
+            if focus:
+                self._tabs.setCurrentWidget(self._frames[panel_id])
+            return
+        if found is None:
+            log.info("The panel %s is not installed any more", panel_id)
+            return
+        title = found.manifest.title if found.manifest else found.name
+        frame = PanelFrame(panel_id, title, self._tabs)
+        self._frames[panel_id] = frame
+        index = self._tabs.addTab(frame, self._icon(found), title)
+        self._tabs.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, self._close_button(panel_id, title))
+        if focus:
+            self._tabs.setCurrentWidget(frame)
+        self._load(frame, found)
+
+    def close(self, panel_id: str) -> None:
+        """Close a panel's tab: its state is kept, its tasks are cancelled."""
+        frame = self._frames.pop(panel_id, None)
+        if frame is None:
+            return
+        panel = frame.panel
+        if panel is not None:
+            state = frame.guarded("while it was closed", partial(_json_state, panel))
+            if isinstance(state, dict):
+                self._states[panel_id] = state
+            frame.guarded("while it was closed", panel.closing)
+            self._pump.forget(panel)
+            self._services.commands.unregister_prefix(f"{panel_id}.")
+        if self._services.engine is not None:
+            self._services.engine.cancel_owner(panel_id)
+        self._tabs.removeTab(self._tabs.indexOf(frame))
+        frame.deleteLater()
+        self.state_changed.emit()
+
+    def close_all(self) -> None:
+        """The window closes: let every panel go and stop the loader."""
+        for panel_id in list(self._frames):
+            self.close(panel_id)
+        self._loader.close()
+
+    # -- requests --
+
+    def owner_of(self, kind: str) -> str | None:
+        """The id of the panel that owns a kind of request."""
+        return next((d.manifest.id for d in self.plugins if d.usable and d.manifest and kind in d.manifest.requests), None)
+
+    def open_request(self, kind: str, request: JsonMap) -> list[str]:
+        """Restore a request in its panel (opening it first); what could not be mapped is shown there and returned."""
+        owner = self.owner_of(kind)
+        if owner is None:
+            return [f"No panel here makes results of kind “{kind}”. Install or enable its plugin."]
+        self.open(owner)
+        frame = self._frames[owner]
+        if frame.panel is None:
+            self._pending.setdefault(owner, []).append((kind, dict(request)))
+            return []
+        return self._restore_request(frame, kind, request)
+
+    def _restore_request(self, frame: PanelFrame, kind: str, request: JsonMap) -> list[str]:
+        assert frame.panel is not None
+        panel = frame.panel
+        problems = frame.guarded("while the settings were restored", lambda: panel.restore_request(kind, request), None)
+        if problems is None:
+            return ["The settings could not be restored."]
+        if problems:
+            frame.message(f"Settings restored, except: {'; '.join(problems)}", "warning")
+        else:
+            frame.message("Settings restored.", "success")
+        return list(problems)
+
+    # -- loading --
+
+    def _load(self, frame: PanelFrame, found: Discovered) -> None:
+        manifest = found.manifest
+        if manifest is None or found.error is not None or found.disabled:
+            reason = found.error or ("This panel is disabled in the settings." if found.disabled else "Its plugin.toml is missing.")
+            frame.show_broken(reason, "")
+            return
+        if self._services.engine is None:
+            return  # attach() comes back to it
+        self._loader.run(
+            lambda: _import_panel(manifest),
+            lambda cls: self._build(frame, manifest, cls),
+            lambda error: self._broken(frame, found, error),
+        )
+
+    def attach(self) -> None:
+        """The engine and the stores exist now: load the panels that wait for them."""
+        for panel_id, frame in list(self._frames.items()):
+            found = next((d for d in self.plugins if _id_of(d) == panel_id), None)
+            if frame.panel is None and found is not None and found.usable:
+                self._load(frame, found)
+
+    def _build(self, frame: PanelFrame, manifest: Manifest, cls: type[Any]) -> None:
+        if self._frames.get(manifest.id) is not frame or frame.panel is not None:
+            return  # closed meanwhile
+        panel: Panel | None = None
+        try:
+            if not issubclass(cls, Panel):
+                raise PluginError(f"“{manifest.entry}” is not a subclass of studio.host.panel.Panel.", manifest.id)
+            panel = cls(self._context(manifest))
+            panel.title = panel.title or manifest.title
+            panel.build()
+        except Exception as error:  # a plugin's constructor: whatever it raises belongs in its own place
+            if panel is not None:
+                panel.deleteLater()
+            self._broken(frame, next(d for d in self.plugins if d.manifest is manifest), error)
+            return
+        panel.setParent(frame)
+        frame.show_panel(panel)
+        state = self._states.get(manifest.id)
+        if state:
+            frame.guarded("while its last state was restored", lambda: panel.restore(state))
+        panel.state_changed.connect(self.state_changed)
+        for kind, request in self._pending.pop(manifest.id, []):
+            self._restore_request(frame, kind, request)
+        self.opened.emit(manifest.id)
+        self.state_changed.emit()
+
+    def _broken(self, frame: PanelFrame, found: Discovered, error: Exception) -> None:
+        if frame not in self._frames.values():
+            return
+        details = error.details if isinstance(error, PluginError) and error.details else _trace(error)
+        message = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        frame.show_broken(message, details, lambda: self._load(frame, found))
+        self.opened.emit(frame.panel_id)
+
+    def _context(self, manifest: Manifest) -> PanelContext:
+        services = self._services
+        assert services.engine is not None and services.results is not None
+        folder = services.paths.root / "panels" / manifest.id
+        folder.mkdir(parents=True, exist_ok=True)
+        return PanelContext(
+            panel_id=manifest.id, engine=services.engine, results=services.results, settings=services.settings,
+            commands=services.commands, export=services.export, panel_dir=folder, window=self._window,
+        )  # fmt: skip
+
+    def watch(self, task: Task, receiver: Panel) -> None:
+        """Deliver a task's events to a panel."""
+        self._pump.watch(task, receiver)
+
+    def _slot_failed(self, receiver: object, error: Exception) -> None:
+        for frame in self._frames.values():
+            if frame.panel is receiver:
+                frame.report("while it showed a result", error)
+                return
+        log.error("A receiver of events failed", exc_info=error)
+
+    # -- looks --
+
+    def _icon(self, found: Discovered) -> QIcon:
+        manifest = found.manifest
+        if manifest is None:
+            return theme().icon("broken", "error")
+        return theme().plugin_icon(manifest.icon or "panel", manifest.folder)
+
+    def _close_button(self, panel_id: str, title: str) -> QWidget:
+        button = IconButton("cancel", f"Close {title} (Ctrl+W)", self._tabs.tabBar(), size=12)
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        button.clicked.connect(lambda _checked=False: self.close(panel_id))
+        return button
+
+    def _repaint_icons(self) -> None:
+        for panel_id, frame in self._frames.items():
+            found = next((d for d in self.plugins if _id_of(d) == panel_id), None)
+            if found is not None:
+                self._tabs.setTabIcon(self._tabs.indexOf(frame), self._icon(found))
+
+
+def _id_of(found: Discovered) -> str:
+    return found.manifest.id if found.manifest else found.name
+
+
+def _import_panel(manifest: Manifest) -> type[Any]:
+    """The panel's class; runs on the loader's thread."""
+    cls = load_panel(manifest)
+    if "studio.ui.curves" in sys.modules:
+        # A panel that plots makes its plot on the GUI thread; pyqtgraph takes most of a second to import, so it is done here.
+        importlib.import_module("pyqtgraph")
+    return cls
+
+
+def _json_state(panel: Panel) -> dict[str, Any]:
+    """The state of a panel, or the TypeError that says why it is no JSON."""
+    state = panel.state()
+    json.dumps(state)
+    return state
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
