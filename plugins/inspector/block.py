@@ -7,6 +7,7 @@ kills the process, while a short read is an error to be shown.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -84,12 +85,38 @@ class Held:
             yield plane[row, slice(*window.col_range)]
 
 
+class Source:
+    """A file that several threads read at any place. Closed by `close`, or when nobody holds it any more."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self._lock = threading.Lock()
+        self._finish = weakref.finalize(self, file.close)
+
+    def read(self, offset: int, count: int) -> bytearray:
+        """Exactly `count` bytes from `offset`. Raises FileChanged."""
+        raw = bytearray(count)
+        view = memoryview(raw)
+        got = 0
+        with self._lock:
+            self.file.seek(offset)
+            while got < count:
+                step: int | None = self.file.readinto(view[got:])  # type: ignore[attr-defined]
+                if not step:
+                    raise FileChanged
+                got += step
+        return raw
+
+    def close(self) -> None:
+        self._finish()
+
+
 class Stored:
     """A tensor in a file that holds its values one after the other from `offset`, in C order or Fortran order."""
 
-    def __init__(self, file: BinaryIO, offset: int, shape: Sequence[int], format: Format, *, fortran: bool = False, stride: int = 0) -> None:
+    def __init__(self, source: Source, offset: int, shape: Sequence[int], format: Format, *, fortran: bool = False, stride: int = 0) -> None:
         """`stride`: bytes from one value to the next where that is more than its size (a field of a record)."""
-        self.file = file
+        self.source = source
         self.offset = offset
         self.shape = tuple(shape)
         self.format = format
@@ -97,17 +124,11 @@ class Stored:
         sizes = [1, *(self.shape if fortran else self.shape[:0:-1])][: len(self.shape)]
         steps = [prod(sizes[: i + 1]) for i in range(len(sizes))]
         self.strides = tuple(steps if fortran else steps[::-1])
-        self._lock = threading.Lock()
 
     def _read(self, first: int, count: int) -> Array:
         """`count` values from value number `first` on, in the order of the file, decoded. Raises FileChanged."""
         span = (count - 1) * self._stride + self.format.itemsize if count else 0
-        raw = bytearray(span)
-        with self._lock:
-            self.file.seek(self.offset + first * self._stride)
-            got = self.file.readinto(raw)  # type: ignore[attr-defined]
-        if got != span:
-            raise FileChanged
+        raw = self.source.read(self.offset + first * self._stride, span)
         if self._stride == self.format.itemsize:
             stored = np.frombuffer(raw, self.format.storage)
         else:

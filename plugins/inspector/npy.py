@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from studio_plugins.inspector.block import ReadingError, Stored, Tensor
+from studio_plugins.inspector.block import ReadingError, Source, Stored, Tensor
 from studio_plugins.inspector.dtypes import of_numpy
 from studio_plugins.inspector.reading import Listing, TensorInfo
 
@@ -38,7 +38,7 @@ class Header:
 
 def read_header(file: BinaryIO, name: str) -> Header:
     """Read the header at the beginning of `file`; no value is touched. Raises ReadingError."""
-    raw = io.BytesIO(file.read(MAX_HEADER) or b"")
+    raw = io.BytesIO(_header_bytes(file, name))
     try:
         version = npy_format.read_magic(raw)
         read = READERS.get(version) or npy_format.read_array_header_2_0  # version 3 is version 2 in UTF-8
@@ -50,6 +50,17 @@ def read_header(file: BinaryIO, name: str) -> Header:
     if any(not isinstance(side, int) or side < 0 for side in shape) or len(shape) > 64:
         raise ReadingError(f"“{name}” has a damaged header: the shape {shape} is impossible.")
     return Header(raw.tell(), tuple(shape), bool(fortran), dtype)
+
+
+def _header_bytes(file: BinaryIO, name: str) -> bytes:
+    """Magic, version, length and text of the header, and nothing after it: in a compressed archive every byte costs."""
+    start = file.read(8) or b""
+    width = 2 if start[6:7] == b"\x01" else 4
+    length = file.read(width) or b""
+    size = int.from_bytes(length, "little")
+    if size > MAX_HEADER:
+        raise ReadingError(f"“{name}” has a damaged header: it says it is {size:,} bytes long.")
+    return start + length + (file.read(size) or b"")
 
 
 def members(header: Header, name: str) -> list[TensorInfo]:
@@ -67,7 +78,7 @@ def members(header: Header, name: str) -> list[TensorInfo]:
     return found
 
 
-def stored(file: BinaryIO, base: int, header: Header, label: str, name: str) -> Stored:
+def stored(source: Source, base: int, header: Header, label: str, name: str) -> Stored:
     """The tensor `label` of the array `name` whose header begins at byte `base` of `file`."""
     dtype, offset = header.dtype, base + header.offset
     if header.dtype.names:
@@ -78,7 +89,7 @@ def stored(file: BinaryIO, base: int, header: Header, label: str, name: str) -> 
     known = of_numpy(dtype)
     if known is None:
         raise ReadingError(f"“{label}” holds {dtype.name}, which are not numbers.")
-    return Stored(file, offset, header.shape, known, fortran=header.fortran, stride=header.dtype.itemsize)
+    return Stored(source, offset, header.shape, known, fortran=header.fortran, stride=header.dtype.itemsize)
 
 
 def check_length(header: Header, present: int, name: str) -> None:
@@ -92,7 +103,7 @@ class NpyFile:
     """One array, or the fields of one record array."""
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
-        self.file = file
+        self.source = Source(file)
         self.name = path.stem
         file.seek(0)
         self.header = read_header(file, path.name)
@@ -101,11 +112,13 @@ class NpyFile:
         notes = (("order", f"{order} order"), ("type", self.header.dtype.str))
         self.listing = Listing(path, "NumPy array", size, tuple(members(self.header, self.name)), notes)
 
+    held_bytes = 0
+
     def prepare(self, name: str) -> Generator[float, None, None]:
         yield from ()
 
     def tensor(self, name: str) -> Tensor:
-        return stored(self.file, 0, self.header, name, self.name)
+        return stored(self.source, 0, self.header, name, self.name)
 
     def close(self) -> None:
-        self.file.close()
+        self.source.close()

@@ -8,9 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from studio_plugins.inspector.block import ReadingError, Tensor
+from studio_plugins.inspector.block import ReadingError, Source, Tensor
 from studio_plugins.inspector.npy import Header, check_length, members, read_header, stored
 from studio_plugins.inspector.reading import MAX_TENSORS, Listing, TensorInfo
 
@@ -24,10 +24,10 @@ class NpzFile:
     """The members of a .npz file; each is one array or the fields of one record array."""
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
-        self.file = file
+        self.source = Source(file)
         self.path = path
         self._members: dict[str, tuple[str, zipfile.ZipInfo, Header]] = {}
-        self._unpacked: dict[str, IO[bytes]] = {}
+        self._unpacked: dict[str, Source] = {}
         try:
             self.zip = zipfile.ZipFile(path)
         except DAMAGE as error:
@@ -58,6 +58,8 @@ class NpzFile:
         for info in members(header, name):
             self._members[info.name] = (name, entry, header)
             yield info
+
+    held_bytes = 0
 
     def _member(self, name: str) -> tuple[str, zipfile.ZipInfo, Header]:
         found = self._members.get(name)
@@ -91,26 +93,23 @@ class NpzFile:
         except BaseException:
             target.close()
             raise
-        self._unpacked[base] = target
+        self._unpacked[base] = Source(cast(BinaryIO, target))
 
     def tensor(self, name: str) -> Tensor:
         base, entry, header = self._member(name)
         if base in self._unpacked:
-            return stored(cast(BinaryIO, self._unpacked[base]), 0, header, name, base)
-        return stored(self.file, self._begin(entry), header, name, base)
+            return stored(self._unpacked[base], 0, header, name, base)
+        return stored(self.source, self._begin(entry), header, name, base)
 
     def _begin(self, entry: zipfile.ZipInfo) -> int:
         """Where a stored member's bytes begin: the local header's own name and extra field come first."""
-        self.file.seek(entry.header_offset)
-        raw = self.file.read(LOCAL_HEADER.size) or b""
-        if len(raw) < LOCAL_HEADER.size or raw[:4] != b"PK\x03\x04":
+        raw = self.source.read(entry.header_offset, LOCAL_HEADER.size)
+        if raw[:4] != b"PK\x03\x04":
             raise ReadingError(f"“{self.path.name}” is damaged: a member is not where its index says. Get a complete copy of it.")
         name_length, extra_length = LOCAL_HEADER.unpack(raw)[-2:]
         return entry.header_offset + LOCAL_HEADER.size + name_length + extra_length
 
     def close(self) -> None:
-        for file in self._unpacked.values():
-            file.close()
-        self._unpacked.clear()
+        for source in (self.source, *self._unpacked.values()):
+            source.close()
         self.zip.close()
-        self.file.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Generator
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from studio.host.imagemeta import MAX_PIXELS
-from studio_plugins.inspector.block import Held, ReadingError, Tensor
+from studio_plugins.inspector.block import Held, ReadingError, Source, Tensor
 from studio_plugins.inspector.reading import Listing, TensorInfo
 
 NAME = "pixels"
@@ -29,8 +30,9 @@ class PictureFile:
     """One tensor, H x W or H x W x channels. Only the size is read until `prepare`."""
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
-        self.file = file
+        self.source = Source(file)
         self.path = path
+        self._lock = threading.Lock()
         self._held: Held | None = None
         file.seek(0)
         from PIL import Image, UnidentifiedImageError
@@ -69,17 +71,22 @@ class PictureFile:
 
     def prepare(self, name: str) -> Generator[float, None, None]:
         """Decode, once. Raises ReadingError."""
-        if self._held is not None:
-            return
+        with self._lock:
+            if self._held is None:
+                self._held = Held(self._decode())
+        yield 1.0
+
+    def _decode(self) -> np.ndarray[Any, Any]:
         try:
             image = self.image if self.image.mode == self.mode else self.image.convert(self.mode)
             array: np.ndarray[Any, Any] = np.asarray(image)
         except DAMAGE as error:
             raise ReadingError(f"“{self.path.name}” is cut off or damaged ({error}). Get a complete copy of it.") from error
-        if array.dtype.byteorder == ">":
-            array = array.astype(array.dtype.newbyteorder("="))
-        self._held = Held(array)
-        yield 1.0
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+    @property
+    def held_bytes(self) -> int:
+        return self.listing.tensors[0].nbytes
 
     def tensor(self, name: str) -> Tensor:
         if self._held is None:
@@ -90,4 +97,4 @@ class PictureFile:
 
     def close(self) -> None:
         self.image.close()
-        self.file.close()
+        self.source.close()

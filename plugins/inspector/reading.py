@@ -45,10 +45,16 @@ class Listing:
 
 
 class TensorFile(Protocol):
-    """An open file. `prepare` makes `tensor` cheap where it is not (a picture, a compressed member): it yields fractions done."""
+    """An open file, for any thread.
+
+    `prepare` makes `tensor` cheap where it is not (a picture, a compressed member) and yields fractions done. `held_bytes` is the memory
+    that a prepared file keeps.
+    """
 
     @property
     def listing(self) -> Listing: ...
+    @property
+    def held_bytes(self) -> int: ...
     def prepare(self, name: str) -> Generator[float, None, None]: ...
     def tensor(self, name: str) -> Tensor: ...
     def close(self) -> None: ...

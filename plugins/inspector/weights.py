@@ -8,7 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from studio_plugins.inspector.block import ReadingError, Stored, Tensor
+from studio_plugins.inspector.block import ReadingError, Source, Stored, Tensor
 from studio_plugins.inspector.dtypes import SAFETENSORS
 from studio_plugins.inspector.reading import MAX_TENSORS, Listing, TensorInfo
 
@@ -29,7 +29,7 @@ class WeightsFile:
     """The tensors of a safetensors file, by name."""
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
-        self.file = file
+        self.source = Source(file)
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -38,9 +38,8 @@ class WeightsFile:
                 pass
         except (SafetensorError, ValueError, OverflowError) as error:
             raise ReadingError(f"“{path.name}” is cut off or damaged ({error}). Get a complete copy of it.") from error
-        file.seek(0)
-        (length,) = struct.unpack("<Q", file.read(8))
-        header: dict[str, Any] = json.loads(file.read(length))
+        (length,) = struct.unpack("<Q", self.source.read(0, 8))
+        header: dict[str, Any] = json.loads(self.source.read(8, length))
         own = header.pop("__metadata__", None) or {}
         if len(header) > MAX_TENSORS:
             raise ReadingError(f"“{path.name}” lists {len(header):,} tensors; that cannot be right.")
@@ -56,6 +55,8 @@ class WeightsFile:
         problem = "" if known else f"Its number format {entry['dtype']} is not known here."
         return TensorInfo(name, tuple(entry["shape"]), known.name if known else entry["dtype"], end - begin, problem)
 
+    held_bytes = 0
+
     def prepare(self, name: str) -> Generator[float, None, None]:
         yield from ()
 
@@ -64,10 +65,10 @@ class WeightsFile:
         known = SAFETENSORS.get(entry["dtype"])
         if known is None:
             raise ReadingError(f"The number format {entry['dtype']} of “{name}” is not known here.")
-        return Stored(self.file, self._base + entry["data_offsets"][0], entry["shape"], known)
+        return Stored(self.source, self._base + entry["data_offsets"][0], entry["shape"], known)
 
     def close(self) -> None:
-        self.file.close()
+        self.source.close()
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from studio_plugins.inspector.block import FileChanged, Held, ReadingError, Stored, Tensor, Window
+from studio_plugins.inspector.block import FileChanged, Held, ReadingError, Source, Stored, Tensor, Window
 from studio_plugins.inspector.dtypes import SAFETENSORS, of_numpy
 from studio_plugins.inspector.reading import Listing, Opened, TensorFile
 
@@ -104,7 +104,7 @@ def test_any_plane_of_any_array(data: st.DataObject) -> None:
     known = of_numpy(array.dtype)
     assert known is not None
     raw = io.BytesIO(b"head" + array.tobytes(order="F" if fortran else "C"))
-    assert np.array_equal(plane(Stored(raw, 4, shape, known, fortran=fortran), window), expected)
+    assert np.array_equal(plane(Stored(Source(raw), 4, shape, known, fortran=fortran), window), expected)
     assert np.array_equal(plane(Held(array), window), expected)
 
 
@@ -112,7 +112,7 @@ def test_a_plane_across_far_axes_reads_single_values() -> None:
     array = np.arange(3 * 4 * 5000, dtype=np.float64).reshape(3, 4, 5000)
     known = of_numpy(array.dtype)
     assert known is not None
-    tensor = Stored(io.BytesIO(array.tobytes()), 0, array.shape, known)
+    tensor = Stored(Source(io.BytesIO(array.tobytes())), 0, array.shape, known)
     assert np.array_equal(plane(tensor, whole_plane(array.shape, 0, 1, (0, 0, 4321))), array[:, :, 4321])
 
 
