@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +84,9 @@ def convert(path: Path, target: Path) -> None:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Name -> tensor from a `.pt` file, memory-mapped where its format allows. Raises UnsafeWeights or CorruptWeights."""
     try:
-        # The format before torch 1.6 is no zip archive and cannot be mapped.
-        found: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        found = _read(path)
     except pickle.UnpicklingError as error:
-        if _asks_for_code(error):
+        if _asks_for_code(path, error):
             raise UnsafeWeights(
                 f"{path.name} is refused: it asks to run code when it is opened ({_first_line(error)}). "
                 "Ask its author for a safetensors file."
@@ -103,15 +101,28 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return found
 
 
+def _read(path: Path) -> Any:
+    # Only zip archives (torch 1.6 and later) can be mapped. From a path, torch would go by a .safetensors suffix whatever the content.
+    if _head(path, 4) == b"PK\x03\x04" and path.suffix.lower() != ".safetensors":
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    with path.open("rb") as stream:
+        return torch.load(stream, map_location="cpu", weights_only=True)
+
+
+def _head(path: Path, length: int) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(length)
+
+
 def _is_safetensors(path: Path) -> bool:
     """Whether the file begins like one: eight bytes of header length, then a JSON object."""
-    with path.open("rb") as stream:
-        head = stream.read(9)
+    head = _head(path, 9)
     return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
 
 
-def _asks_for_code(error: Exception) -> bool:
-    return "Unsupported" in str(error) or "GLOBAL" in str(error) or "not allowed" in str(error)
+def _asks_for_code(path: Path, error: Exception) -> bool:
+    """Whether the unpickler met a function to call (rather than bytes that are no pickle)."""
+    return "GLOBAL" in str(error) or ("Unsupported operand" in str(error) and _head(path, 1) == b"\x80")
 
 
 def _corrupt(path: Path, error: Exception) -> CorruptWeights:

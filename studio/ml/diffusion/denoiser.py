@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import Text2ImUNet, TextFeatures, UNet
 
 
@@ -57,6 +58,24 @@ def split_prediction(out: Tensor, channels: int) -> Prediction:
     )
 
 
+class Velocity:
+    """Turns a network that predicts v = sqrt(abar) eps - sqrt(1 - abar) x_0 into one that predicts eps (Salimans & Ho 2022, eq. 11).
+
+    eps = sqrt(abar) v + sqrt(1 - abar) x_t. Near t = T a small error of eps is a large one of x_0; an error of v is not, so a
+    small network learns backgrounds and layout sooner.
+    """
+
+    def __init__(self, schedule: Schedule, device: torch.device | str = "cpu") -> None:
+        abar = torch.from_numpy(schedule.alphas_cumprod)
+        self.signal = abar.sqrt().float().to(device)
+        self.noise = (1 - abar).sqrt().float().to(device)
+
+    def eps(self, v: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """The noise that v [B, C, H, W] means at x_t; t [B] are original steps."""
+        shape = (-1, *[1] * (x.ndim - 1))
+        return self.signal[t].view(shape) * v + self.noise[t].view(shape) * x
+
+
 class EpsDenoiser:
     """Any function net(x, t) -> [B, C or 2C, H, W] that predicts the noise, computed in `dtype`."""
 
@@ -84,7 +103,8 @@ class TextDenoiser:
     """A GLIDE network with its prompts filled in.
 
     The text arrives encoded, so the text transformer is not part of a step. `inputs` are the pictures some networks take besides
-    (`low_res`, `image`, `mask`, each [B, ...]). Everything a doubled batch needs is joined here, once.
+    (`low_res`, `image`, `mask`, each [B, ...]). `velocity` is given for networks that predict v. Everything a doubled batch needs is
+    joined here, once.
     """
 
     def __init__(
@@ -93,11 +113,13 @@ class TextDenoiser:
         prompt: TextFeatures,
         empty: TextFeatures | None = None,
         inputs: Mapping[str, Tensor] | None = None,
+        velocity: Velocity | None = None,
     ) -> None:
         self.net = net
         self.dtype = next(net.parameters()).dtype
         self.prompt = prompt
         self.empty = empty
+        self.velocity = velocity
         self.inputs = dict(inputs or {})
         if empty is not None:
             self._texts = TextFeatures(*(torch.cat(pair) for pair in zip(prompt, empty, strict=True)))
@@ -124,4 +146,5 @@ class TextDenoiser:
         return self.empty
 
     def _evaluate(self, x: Tensor, t: Tensor, text: TextFeatures, inputs: Mapping[str, Tensor]) -> Prediction:
-        return split_prediction(self.net(x.to(self.dtype), t, text, **inputs), x.shape[1])
+        out = split_prediction(self.net(x.to(self.dtype), t, text, **inputs), x.shape[1])
+        return out if self.velocity is None else out._replace(eps=self.velocity.eps(out.eps, x, t))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from studio.ml.diffusion.bpe import load_bpe
 from studio.ml.diffusion.checkpoint import open_checkpoint
-from studio.ml.diffusion.denoiser import TextDenoiser
+from studio.ml.diffusion.denoiser import TextDenoiser, Velocity
 from studio.ml.diffusion.guidance import ClassifierFree, GradientFn, GuidedModel, Unguided
 from studio.ml.diffusion.noise import NoiseSource
 from studio.ml.diffusion.sampler import StepRecord, ddim, ddpm, dpmpp_2m
@@ -63,6 +63,7 @@ class ModelConfig(BaseModel):
     image_size: int
     schedule: str
     steps: int = 1000
+    prediction: Literal["epsilon", "v"] = "epsilon"
     network: dict[str, Any]
     tokenizer: WordsConfig
 
@@ -70,13 +71,16 @@ class ModelConfig(BaseModel):
 class TextToImage:
     """Draws pictures from prompts.
 
-    name: the model's; sha256: of its weights; net and tokenizer: its parts; schedule: all steps it was trained on; image_size: pixels.
+    name: the model's; sha256: of its weights; net and tokenizer: its parts; schedule: all steps it was trained on; image_size: pixels;
+    prediction: what the network was trained to return, "epsilon" or "v".
     """
 
     def __init__(
-        self, name: str, net: Text2ImUNet, tokenizer: Tokenizer, schedule: Schedule, image_size: int, *, sha256: str = ""
+        self, name: str, net: Text2ImUNet, tokenizer: Tokenizer, schedule: Schedule, image_size: int, *, sha256: str = "",
+        prediction: str = "epsilon",
     ) -> None:
         self.name, self.sha256 = name, sha256
+        self._velocity = Velocity(schedule, next(net.parameters()).device) if prediction == "v" else None
         self.net, self.tokenizer, self.schedule, self.image_size = net, tokenizer, schedule, image_size
         self._encoded: OrderedDict[str, TextFeatures] = OrderedDict()
 
@@ -105,7 +109,7 @@ class TextToImage:
 
     def denoiser(self, prompts: Sequence[str], *, inputs: Mapping[str, Tensor] | None = None) -> TextDenoiser:
         """eps(x_t | prompt), eps(x_t | empty prompt) for a batch; `inputs` as `TextDenoiser`'s."""
-        return TextDenoiser(self.net, self.encode(prompts), self.encode([""] * len(prompts)), inputs)
+        return TextDenoiser(self.net, self.encode(prompts), self.encode([""] * len(prompts)), inputs, self._velocity)
 
     def sample(
         self,
@@ -199,7 +203,7 @@ def load_text2im(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torc
         raise BadModelFolder(f"config.json in {folder} has {tokenizer.size} words for a network of {text.n_vocab}.")
     load_into(net, files, device=device, dtype=dtype)
     net.eval().requires_grad_(False)
-    return TextToImage(config.name, net, tokenizer, schedule, config.image_size, sha256=sha256_of(files))
+    return TextToImage(config.name, net, tokenizer, schedule, config.image_size, sha256=sha256_of(files), prediction=config.prediction)
 
 
 def read_config(folder: Path) -> ModelConfig:
