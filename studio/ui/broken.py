@@ -21,8 +21,7 @@ class BrokenPage(QWidget):
         self, title: str, message: str, details: str, retry: Callable[[], Any] | None, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        icon, heading, text = QLabel(self), QLabel(f"{title} cannot be opened", self), QLabel(message, self)
-        icon.setPixmap(theme().icon("broken", "error").pixmap(40, 40))
+        self._icon, heading, text = QLabel(self), QLabel(f"{title} cannot be opened", self), QLabel(message, self)
         heading.setProperty("tone", "title")
         text.setProperty("tone", "muted")
         text.setWordWrap(True)
@@ -50,11 +49,16 @@ class BrokenPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_XL * 2, SPACE_XL * 2, SPACE_XL * 2, SPACE_XL)
         layout.setSpacing(SPACE_M)
-        for widget in (icon, heading, text):
+        for widget in (self._icon, heading, text):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self._details, 1)
         layout.addStretch(1)
+        theme().changed.connect(self._paint_icon)
+        self._paint_icon()
+
+    def _paint_icon(self) -> None:
+        self._icon.setPixmap(theme().icon("broken", "error").pixmap(40, 40))
 
     def _toggle(self) -> None:
         visible = self._details.isHidden()

@@ -161,4 +161,7 @@ class Curves(QWidget):
             f'<span style="color:{tokens["muted"]}; font-size:11px;">{escape(name).replace(" ", "&nbsp;")}</span>'
             for place, name in enumerate(self._points)
         ]
-        self._legend.setText(" &nbsp; ".join(parts))
+        nothing = f'<span style="color:{tokens["faint"]}; font-size:11px;">No values yet</span>'
+        self._legend.setText(" &nbsp; ".join(parts) or nothing)
+        for side in ("bottom", "left"):
+            self._plot.getPlotItem().getAxis(side).setStyle(showValues=bool(parts))

@@ -262,7 +262,7 @@ class EngineBar(QFrame):
             "How late the window answers, over the last five seconds.\n"
             f"median {lag.median:.1f} ms, 99 % below {lag.p99:.1f} ms, at most {lag.maximum:.1f} ms"
         )
-        tone = "muted" if lag.p99 < 50 else "error"
+        tone = "muted" if lag.p99 < 50 else "alert"
         if self._lag.property("tone") != tone:
             self._lag.setProperty("tone", tone)
             restyle(self._lag)
@@ -276,5 +276,5 @@ class EngineBar(QFrame):
 def _divider(parent: QWidget) -> QFrame:
     line = QFrame(parent)
     line.setFixedSize(1, 16)
-    line.setProperty("edge", "left")
+    line.setProperty("role", "divider")
     return line

@@ -56,7 +56,7 @@ def render_panels(
             theme().apply(name)
             for panel_id in ids:
                 window.panels.open(panel_id)
-                _settle(app)
+                _settle(app, window)
                 frame = window.panels.frame(panel_id)
                 assert frame is not None
                 yield _save(frame, folder / f"panel-{panel_id}-{name}.png")
@@ -64,15 +64,15 @@ def render_panels(
             window.docks["history"].show()
             window.docks["history"].raise_()
             _wait(app, window.history.model.is_idle, "the history")
-            _settle(app)
+            _settle(app, window)
             yield _save(window, folder / f"window-history-{name}.png")
             window.docks["history"].close()
             window.show_settings()
-            _settle(app)
+            _settle(app, window)
             yield _save(window, folder / f"window-settings-{name}.png")
             window.close_tab()
             window.palette_.open()
-            _settle(app)
+            _settle(app, window)
             yield _save(window, folder / f"window-commands-{name}.png")
             window.palette_.close_palette()
     finally:
@@ -88,8 +88,10 @@ def _save(widget: object, path: Path) -> Path:
     return path
 
 
-def _settle(app: QApplication) -> None:
-    """Let layouts, thumbnails and plots finish."""
+def _settle(app: QApplication, window: MainWindow) -> None:
+    """Let layouts, thumbnails and plots finish; what the saving of the last picture cost is no lag of the window."""
+    app.processEvents()
+    window.lag.reset(keep_all=False)
     end = time.monotonic() + 0.4
     while time.monotonic() < end:
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButto
 
 from studio.host.atomic import FileUnwritable
 from studio.host.discovery import Discovered
+from studio.host.request import form_spec
 from studio.host.settings import Section, Settings, SettingError, SettingsStore
 from studio.ui.form import RequestForm
 from studio.ui.message_bar import MessageBar
@@ -20,6 +21,9 @@ from studio.ui.tokens import SPACE_L, SPACE_M, SPACE_S
 _WIDTH = 560
 _TITLES = {
     "appearance": "Appearance", "engine": "Engine", "panels": "Panels", "general": "Start and exit", "export": "Saving pictures",
+}  # fmt: skip
+_LABELS: dict[str, dict[str, Callable[[str], str]]] = {
+    "appearance": {"theme": str.capitalize}, "export": {"image_format": str.upper},
 }  # fmt: skip
 _NOTES = {"engine": "Device and threads take effect at the next start.", "panels": "Panels change at the next start."}
 
@@ -44,7 +48,8 @@ class SettingsPage(QWidget):
         self._loading = False
         self.bar = MessageBar(self)
         column = Column(self)
-        column.layout_.setContentsMargins(SPACE_L * 2, SPACE_L, SPACE_L, SPACE_L * 2)
+        column.setMaximumWidth(_WIDTH + 4 * SPACE_L)
+        column.layout_.setContentsMargins(SPACE_L * 2, SPACE_L * 2, SPACE_L * 2, SPACE_L * 2)
         column.layout_.setSpacing(SPACE_L)
         heading = QLabel("Settings", self)
         heading.setProperty("tone", "hero")
@@ -65,7 +70,11 @@ class SettingsPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.bar)
-        layout.addWidget(column, 1)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(column, 100)
+        middle.addStretch(1)
+        layout.addLayout(middle, 1)
         self._stop = store.on_change(lambda _settings: self.reload())
         self.destroyed.connect(self._stop)
         self.reload()
@@ -103,6 +112,9 @@ class SettingsPage(QWidget):
         layout.addWidget(title)
         form: RequestForm[Section] = RequestForm(section, card, exclude=("disabled",), providers=providers)
         form.changed.connect(partial(self._changed, name))
+        for field, label in _LABELS.get(name, {}).items():
+            choices = next(spec.choices for spec in form_spec(section) if spec.name == field)
+            form.set_choices(field, [(choice.value, label(str(choice.value))) for choice in choices])
         self._forms[name] = form
         layout.addWidget(form)
         if name == "panels":

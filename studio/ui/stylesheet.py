@@ -12,6 +12,7 @@ QToolTip { background: $raised; color: $text; border: 1px solid $border_strong; 
 QLabel[tone="muted"] { color: $muted; }
 QLabel[tone="faint"] { color: $faint; font-size: ${small}px; }
 QLabel[tone="error"] { color: $error; font-size: ${small}px; }
+QLabel[tone="alert"] { color: $warning; }
 QLabel[tone="title"] { font-size: ${title}px; font-weight: 600; }
 QLabel[tone="hero"] { font-size: ${hero}px; font-weight: 600; }
 QLabel[tone="section"] { color: $muted; font-size: ${small}px; font-weight: 600; }
@@ -57,7 +58,7 @@ QComboBox QAbstractItemView, QAbstractItemView[role="popup"] { background: $rais
   selection-background-color: $accent_soft; selection-color: $text; }
 
 QCheckBox { spacing: 8px; } QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px; background: $raised; }
-QCheckBox::indicator:hover { border-color: $accent; } QCheckBox:focus::indicator { border: 2px solid $focus; }
+QCheckBox::indicator:hover { border-color: $accent; } QCheckBox::indicator:focus { border: 2px solid $focus; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url($icons/check.svg); }
 QCheckBox::indicator:disabled { border-color: $border; background: $surface; }
 
@@ -101,8 +102,10 @@ QScrollArea { background: transparent; border: none; }
 QWidget[surface="window"] { background: $window; } QWidget[surface="surface"] { background: $surface; }
 QWidget[surface="sunken"] { background: $sunken; }
 QFrame[surface="card"] { background: $raised; border: 1px solid $border; border-radius: 8px; }
+QFrame[surface="card"] QListWidget { background: transparent; }
 QFrame[edge="right"] { border-right: 1px solid $border; } QFrame[edge="left"] { border-left: 1px solid $border; }
 QFrame[edge="top"] { border-top: 1px solid $border; } QFrame[edge="bottom"] { border-bottom: 1px solid $border; }
+QFrame[role="divider"] { background: $border_strong; }
 QFrame[level="info"] { background: $accent_soft; border-radius: 6px; } QFrame[level="success"] { background: $success_soft; border-radius: 6px; }
 QFrame[level="warning"] { background: $warning_soft; border-radius: 6px; } QFrame[level="error"] { background: $error_soft; border-radius: 6px; }
 QFrame[level="info"] QLabel { color: $text; } QFrame[level="warning"] QLabel { color: $warning; }
