@@ -79,6 +79,15 @@ def test_a_picture_is_the_same_in_any_batch(model: TextToImage, sampler: glide.S
     assert (together - halves).abs().max() < 1 / 510
 
 
+def test_prediction_is_read_from_the_config(tmp_path: Path, model: TextToImage) -> None:
+    velocity = load_text2im(model_folder(tmp_path, prediction="v"))
+    a, b = next(model.sample(["a cat"], [1], steps=3)), next(velocity.sample(["a cat"], [1], steps=3))
+    abar = float(model.schedule.alphas_cumprod[a.t])
+    torch.testing.assert_close(b.eps, abar**0.5 * a.eps + (1 - abar) ** 0.5 * a.x_t, rtol=1e-4, atol=1e-4)
+    with pytest.raises(BadModelFolder, match="prediction"):
+        load_text2im(model_folder(tmp_path, prediction="score"))
+
+
 def test_the_text_transformer_runs_once_per_prompt(folder: Path) -> None:
     model = load_text2im(folder)
     calls: list[int] = []

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from studio.ml.diffusion.denoiser import ClassDenoiser, EpsDenoiser, Prediction, TextDenoiser, WrongOutput
+from studio.ml.diffusion.denoiser import ClassDenoiser, EpsDenoiser, Prediction, TextDenoiser, Velocity, WrongOutput
 from studio.ml.diffusion.guidance import ClassifierFree, Unguided
 from studio.ml.diffusion.noise import NoiseSource
 from studio.ml.diffusion.sampler import ddpm
@@ -181,6 +181,22 @@ def test_bfloat16_text_network_stays_near_float32() -> None:
     a, b = ClassifierFree(3.0)(exact, x, t).eps, ClassifierFree(3.0)(half, x, t).eps
     assert b.dtype == torch.float32
     assert (a - b).abs().max() < 0.1 * a.abs().max()
+
+
+@torch.no_grad()
+def test_a_network_that_predicts_v() -> None:
+    """eps from v, guided or not, and the x0 a sampler makes of it: sqrt(a) x - sqrt(1-a) v (Salimans & Ho 2022)."""
+    schedule = Schedule.named("squaredcos_cap_v2")
+    plain = text_denoiser()
+    denoiser = TextDenoiser(plain.net, plain.prompt, plain.empty, velocity=Velocity(schedule))
+    x, _ = inputs()
+    t = torch.tensor([3, 900])
+    v, (cond, uncond) = plain(x, t).eps, denoiser.both(x, t)
+    a = torch.as_tensor(schedule.alphas_cumprod)[t].float()[:, None, None, None]
+    torch.testing.assert_close(cond.eps, a.sqrt() * v + (1 - a).sqrt() * x)
+    torch.testing.assert_close((x - (1 - a).sqrt() * cond.eps) / a.sqrt(), a.sqrt() * x - (1 - a).sqrt() * v, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(uncond.eps, denoiser.unconditional(x, t).eps, rtol=1e-4, atol=1e-5)
+    assert cond.variance is not None and torch.equal(cond.variance, denoiser.both(x, t)[0].variance)
 
 
 @torch.no_grad()
