@@ -1,7 +1,8 @@
-"""The hybrid loss of learned-variance diffusion (Nichol & Dhariwal 2021, arXiv 2102.09672) with min-SNR weights.
+"""The hybrid loss of learned-variance diffusion (Nichol & Dhariwal 2021, arXiv 2102.09672) for networks that predict v.
 
-L = w(t) |eps - eps_theta|^2 + vb_t, where vb_t (bits per dimension) trains the variance alone: the mean is detached.
-w(t) = min(SNR, gamma) / SNR (Hang et al. 2023, arXiv 2303.09556).
+L = w(t) |v - v_theta|^2 + vb_t with v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans & Ho 2022, arXiv 2202.00512); vb_t (bits per
+dimension) trains the variance alone: the mean is detached. |v - v_theta|^2 = (1 + SNR) |x_0 - x_theta|^2, which w(t) caps at
+1 + gamma: w = (1 + min(SNR, gamma)) / (1 + SNR), in the spirit of min-SNR weights (Hang et al. 2023, arXiv 2303.09556).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from studio.ml.diffusion.schedule import Floats, Schedule
 
 
 class HybridLoss:
-    """Loss of a network that returns noise and variance interpolation, for the schedule it is trained on."""
+    """Loss of a network that returns v and variance interpolation, for the schedule it is trained on."""
 
     def __init__(self, schedule: Schedule, *, gamma: float = 5.0) -> None:
         def table(values: Floats) -> Tensor:
@@ -30,7 +31,7 @@ class HybridLoss:
         self.mean_xt = table((1 - prev) * np.sqrt(1 - betas) / (1 - abar))
         self.log_beta = table(np.log(betas))
         self.posterior_log_variance = table(schedule.posterior_log_variance_clipped)
-        self.weight = table(np.minimum(snr, gamma) / snr)
+        self.weight = table((1 + np.minimum(snr, gamma)) / (1 + snr))
 
     def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps."""
@@ -38,18 +39,22 @@ class HybridLoss:
 
     def __call__(self, output: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """output [B, 2C, H, W] -> mean loss and its parts."""
-        eps, interpolation = output.float().chunk(2, dim=1)
-        squared = (eps - noise).square().mean(dim=(1, 2, 3))
-        vb = self.variational_bound(eps.detach(), interpolation, x0, x_t, t)
+        v, interpolation = output.float().chunk(2, dim=1)
+        signal, scale = _at(self.signal, t, x0), _at(self.noise, t, x0)
+        squared = (v - (signal * noise - scale * x0)).square().mean(dim=(1, 2, 3))
+        predicted = (signal * x_t - scale * v.detach()).clamp(-1, 1)
+        vb = self.variational_bound(predicted, interpolation, x0, x_t, t)
         loss = (self.weight.to(t.device)[t] * squared + vb).mean()
         return loss, {"mse": squared.mean().detach(), "vb": vb.mean().detach()}
 
-    def variational_bound(self, eps: Tensor, interpolation: Tensor, x0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """KL(q(x_{t-1}|x_t,x_0) || p) in bits per dimension, [B]; the decoder's likelihood of 8-bit pixels at t = 0."""
+    def variational_bound(self, predicted: Tensor, interpolation: Tensor, x0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """KL(q(x_{t-1}|x_t,x_0) || p) in bits per dimension, [B]; the decoder's likelihood of 8-bit pixels at t = 0.
+
+        predicted: the network's x_0, clamped to [-1, 1].
+        """
         low = _at(self.posterior_log_variance, t, x0)
         share = (interpolation + 1) / 2
         log_variance = share * _at(self.log_beta, t, x0) + (1 - share) * low
-        predicted = ((x_t - _at(self.noise, t, x0) * eps) / _at(self.signal, t, x0)).clamp(-1, 1)
         shift = _at(self.mean_x0, t, x0) * (x0 - predicted)  # the part of the means that x_t gives is the same in both
         mean = _at(self.mean_x0, t, x0) * predicted + _at(self.mean_xt, t, x0) * x_t
         kl = 0.5 * (log_variance - low + (low - log_variance).exp() + shift.square() * (-log_variance).exp() - 1)

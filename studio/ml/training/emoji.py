@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from studio.ml.data import captions, scenes
-from studio.ml.diffusion.denoiser import TextDenoiser
+from studio.ml.diffusion.denoiser import TextDenoiser, Velocity
 from studio.ml.diffusion.guidance import ClassifierFree
 from studio.ml.diffusion.noise import NoiseSource
 from studio.ml.diffusion.sampler import dpmpp_2m
@@ -89,6 +89,7 @@ class EmojiBase:
             "image_size": self.pixels,
             "schedule": self.schedule_name,
             "steps": self.schedule.T,
+            "prediction": "v",
             "network": self.network,
             "tokenizer": {"type": "words", "words": self.tokenizer.words, "phrases": self.tokenizer.phrases},
             "vocabulary": {"nouns": self.vocabulary.nouns, "backgrounds": self.vocabulary.backgrounds},
@@ -98,7 +99,7 @@ class EmojiBase:
     def _about(self) -> str:
         return (
             f"A text-conditional diffusion model in GLIDE's architecture (ADM U-Net with concatenated text attention, learned-range "
-            f"variance) that draws {self.pixels}x{self.pixels} scenes of emoji. {self.drop_caption:.0%} of the captions were empty in "
+            f"variance, v-prediction) that draws {self.pixels}x{self.pixels} scenes of emoji. {self.drop_caption:.0%} of the captions were empty in "
             f"training, so it draws unconditionally too and can be guided without a classifier. It knows {self.tokenizer.size - 1} words; "
             "anything else in a prompt is left out, and the studio says so."
         )
@@ -119,7 +120,8 @@ class EmojiBase:
             tokens, mask = (torch.stack(part).to(device) for part in zip(*map(self._encode, texts), strict=True))
             return network.encode_text(tokens, mask)
 
-        model = ClassifierFree(PREVIEW_SCALE).of(TextDenoiser(network, encode(prompts), encode([""] * len(prompts))))
+        texts = encode(prompts), encode([""] * len(prompts))
+        model = ClassifierFree(PREVIEW_SCALE).of(TextDenoiser(network, *texts, velocity=Velocity(self.schedule, device)))
         start = NoiseSource(0, range(len(prompts)), device=device).initial((3, self.pixels, self.pixels))
         *_, last = dpmpp_2m(model, start, self.schedule.respace(f"logsnr{PREVIEW_STEPS}"))
         pixels = ((last.x0.clamp(-1, 1) + 1) * 127.5).round().byte()

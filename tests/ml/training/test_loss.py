@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
+from studio.ml.diffusion.denoiser import Velocity
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.training.diffusion_loss import HybridLoss
 
@@ -35,11 +36,10 @@ def test_bound_is_the_kl_of_torch_distributions(draws):
     loss = HybridLoss(SCHEDULE)
     x0, t = draws["x0"][1:], draws["t"][1:]
     x_t = loss.noised(x0, t, draws["noise"][1:])
-    eps, v = draws["output"][1:].chunk(2, dim=1)
-    bound = loss.variational_bound(eps, v, x0, x_t, t)
+    predicted, v = draws["output"][1:].chunk(2, dim=1)
+    bound = loss.variational_bound(predicted, v, x0, x_t, t)
     at = lambda values: torch.tensor(values)[t].view(-1, 1, 1, 1)  # noqa: E731
     abar, prev, beta = at(SCHEDULE.alphas_cumprod), at(SCHEDULE.alphas_cumprod_prev), at(SCHEDULE.betas)
-    predicted = ((x_t - (1 - abar).sqrt() * eps) / abar.sqrt()).clamp(-1, 1)
     mean = lambda x: (prev.sqrt() * beta * x + (1 - beta).sqrt() * (1 - prev) * x_t) / (1 - abar)  # noqa: E731
     low = at(SCHEDULE.posterior_variance).log()
     scale = (((v + 1) / 2 * beta.log() + (1 - v) / 2 * low) / 2).exp()
@@ -53,8 +53,8 @@ def test_decoder_term_is_the_probability_of_the_pixel_bin(draws):
     t = torch.tensor([0])
     noise = draws["noise"][:1]
     x_t = loss.noised(x0, t, noise)
-    bound = loss.variational_bound(noise, torch.ones_like(x0), x0, x_t, t)
-    # with the true noise the mean is x0 and the scale sqrt(beta_0); inner bins are +-1/255 wide, the outer ones open
+    bound = loss.variational_bound(x0, torch.ones_like(x0), x0, x_t, t)
+    # with the true x0 the mean is x0 and the scale sqrt(beta_0); inner bins are +-1/255 wide, the outer ones open
     normal = Normal(0.0, float(np.sqrt(SCHEDULE.betas[0])))
     inner = normal.cdf(torch.tensor(1 / 255)) - normal.cdf(torch.tensor(-1 / 255))
     outer = normal.cdf(torch.tensor(1 / 255))
@@ -68,16 +68,25 @@ def test_bound_does_not_train_the_mean(draws):
     x_t = loss.noised(draws["x0"], draws["t"], draws["noise"])
     total, parts = loss(output, draws["x0"], x_t, draws["t"], draws["noise"])
     total.backward()
-    eps = draws["output"].detach()[:, :3]
+    abar = torch.tensor(SCHEDULE.alphas_cumprod).float()[draws["t"]].view(-1, 1, 1, 1)
+    v = abar.sqrt() * draws["noise"] - (1 - abar).sqrt() * draws["x0"]
     weight = loss.weight[draws["t"]].view(-1, 1, 1, 1)
-    expected = 2 * weight * (eps - draws["noise"]) / (3 * 64 * 6)
-    assert torch.allclose(output.grad[:, :3], expected, rtol=1e-5, atol=1e-9)
+    expected = 2 * weight * (draws["output"].detach()[:, :3] - v) / (3 * 64 * 6)
+    assert torch.allclose(output.grad[:, :3], expected, rtol=1e-4, atol=1e-8)
     assert output.grad[:, 3:].abs().sum() > 0
     assert parts["mse"] > 0
 
 
-def test_weights_are_min_snr():
+def test_weights_cap_the_loss_of_x0():
     snr = SCHEDULE.alphas_cumprod / (1 - SCHEDULE.alphas_cumprod)
-    weight = HybridLoss(SCHEDULE, gamma=5.0).weight.numpy()
-    assert np.allclose(weight[snr < 5], 1)
-    assert np.allclose((weight * snr)[snr > 5], 5, rtol=1e-5)
+    on_x0 = HybridLoss(SCHEDULE, gamma=5.0).weight.numpy() * (1 + snr)
+    assert np.allclose(on_x0[snr < 5], (1 + snr)[snr < 5], rtol=1e-5)
+    assert np.allclose(on_x0[snr > 5], 6, rtol=1e-5)
+
+
+def test_velocity_means_the_noise_that_made_it(draws):
+    loss, t = HybridLoss(SCHEDULE), draws["t"]
+    x_t = loss.noised(draws["x0"], t, draws["noise"])
+    abar = torch.tensor(SCHEDULE.alphas_cumprod).float()[t].view(-1, 1, 1, 1)
+    v = abar.sqrt() * draws["noise"] - (1 - abar).sqrt() * draws["x0"]
+    assert torch.allclose(Velocity(SCHEDULE).eps(v, x_t, t), draws["noise"], atol=1e-5)
