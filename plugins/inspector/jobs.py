@@ -12,6 +12,7 @@ import numpy as np
 
 from studio.engine import Event, JobContext, Offload, Progress, Snapshot
 from studio_plugins.inspector.block import ReadingError, Tensor, Window
+from studio_plugins.inspector.colours import limits, paint, real
 from studio_plugins.inspector.dtypes import Array
 from studio_plugins.inspector.reading import Listing, TensorFile, open_file
 from studio_plugins.inspector.request import InspectRequest, MeasureRequest, PlaneRequest
@@ -29,15 +30,20 @@ CACHE = "inspector file"
 
 @dataclass(frozen=True)
 class Plane:
-    """Values cut out of a tensor: [rows, cols], or [rows, cols, channels] of a picture.
+    """Values cut out of a tensor: [rows, cols], or [rows, cols, channels] of a picture; and `picture`, uint8 [rows, cols, 3 or 4].
 
-    Value (i, j) is at row i * row_step, column j * col_step of the tensor.
+    Value (i, j) is at row i * row_step, column j * col_step of the tensor. `low` to `high` is spread over the colours of `map`
+    ("" = the values are colours themselves).
     """
 
     request: PlaneRequest
     values: Array
     row_step: int
     col_step: int
+    picture: Array
+    map: str = ""
+    low: float = 0.0
+    high: float = 255.0
 
 
 def list_file(path: str, ctx: JobContext) -> Steps:
@@ -106,7 +112,7 @@ def plane(request: PlaneRequest, ctx: JobContext) -> Steps:
     """Cut a plane out of a tensor, at most MAX_SIDE values a side. Returns a Plane; raises ReadingError."""
     tensor: Tensor = yield from open_tensor(request.path, request.tensor, ctx)
     if request.cols < 0:
-        return Plane(request, (yield from _line(tensor)), 1, _step(prod(tensor.shape)))
+        return _painted(request, (yield from _line(tensor)), 1, _step(prod(tensor.shape)))
     windows = list(_windows(tensor.shape, request))
     rows = len(range(*windows[0].row_range))
     layers = []
@@ -118,7 +124,15 @@ def plane(request: PlaneRequest, ctx: JobContext) -> Steps:
                 yield Progress(number * rows + len(lines), len(windows) * rows, request.tensor)
         layers.append(np.stack(lines) if lines else np.zeros((0, 0)))
     values = np.stack(layers, axis=-1) if request.picture else layers[0]
-    return Plane(request, values, windows[0].row_range[2], windows[0].col_range[2])
+    return _painted(request, values, windows[0].row_range[2], windows[0].col_range[2])
+
+
+def _painted(request: PlaneRequest, values: Array, row_step: int, col_step: int) -> Plane:
+    if request.picture:
+        return Plane(request, values, row_step, col_step, values)
+    numbers = real(values)
+    name, low, high = limits(numbers, request.colours, request.spread)
+    return Plane(request, values, row_step, col_step, paint(numbers, name, low, high), name, low, high)
 
 
 def _step(side: int) -> int:

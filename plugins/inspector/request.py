@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from studio.host.request import Request, ui
+from studio_plugins.inspector.colours import MapName, RangeName
 
 
 class InspectRequest(Request):
@@ -38,3 +39,5 @@ class PlaneRequest:
     cols: int
     index: tuple[int, ...]
     picture: bool = False
+    colours: MapName = "auto"
+    spread: RangeName = "robust"
