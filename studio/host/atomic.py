@@ -77,14 +77,15 @@ def replacing(path: Path) -> Iterator[Path]:
         remove_quietly(temporary)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Create `path` with `data` and fsync it. Raises OSError (FileExistsError when it exists)."""
+def write_new(path: Path, data: bytes, *, flush: bool = True) -> None:
+    """Create `path` with `data` and, unless told otherwise, fsync it. Raises OSError (FileExistsError if it exists)."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
+        if flush:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

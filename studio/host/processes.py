@@ -24,9 +24,10 @@ def is_running(mark: str) -> bool:
 
 
 def _started(pid: int) -> int:
-    """Start of a process in whole seconds since the epoch; 0 when there is none."""
+    """Start of a process in whole seconds since the epoch; 0 when there is none or it is dead already."""
     psutil: Any = importlib.import_module("psutil")  # it has no type stubs
     try:
-        return int(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return 0 if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0  # a process that we may not ask about is not ours

@@ -90,22 +90,26 @@ def check_names(files: Mapping[str, Content]) -> None:
 def write_record(folder: Path, record: Mapping[str, Any], files: Mapping[str, Content], thumbnail: bytes | None) -> None:
     """Fill `folder` (which must not exist) and flush it to the disk. Raises OSError.
 
-    record.json is written last and names every file with size and sha256, so that completeness can be checked.
+    record.json names every file with size and sha256, so that completeness can be checked. Everything is written
+    before anything is flushed: the first flush then takes most of the rest along.
     """
     folder.mkdir(parents=True)
     listed = {name: _write_file(folder / name, content) for name, content in files.items()}
     data = {**record, "files": listed, "thumbnail": None}
     if thumbnail is not None:
         name = _thumbnail_name(thumbnail, set(listed))
-        write_new(folder / name, thumbnail)
+        write_new(folder / name, thumbnail, flush=False)
         data["thumbnail"] = name
-    write_new(folder / RECORD, json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"))
+    text = json.dumps(data, ensure_ascii=False, indent=1)
+    write_new(folder / RECORD, text.encode("utf-8", "surrogatepass"), flush=False)
+    for path in folder.iterdir():
+        fsync_file(path)
     fsync_folder(folder)
 
 
 def _write_file(path: Path, content: Content) -> dict[str, Any]:
     if isinstance(content, bytes):
-        write_new(path, content)
+        write_new(path, content, flush=False)
         return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     if isinstance(content, Path):
         if not content.is_file():
@@ -115,7 +119,6 @@ def _write_file(path: Path, content: Content) -> dict[str, Any]:
         content(path)
     if not path.is_file():
         raise ValueError(f"the writer of “{path.name}” made no file")
-    fsync_file(path)
     return {"size": path.stat().st_size, "sha256": sha256_of(path)}
 
 
