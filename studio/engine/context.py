@@ -18,14 +18,13 @@ class JobContext:
 
     def __init__(
         self, *, device: str = "cpu", dtype: str | None = None, services: Mapping[str, Any] | None = None,
-        models: ModelCache | None = None, task_id: str = "local", scratch_root: Path | None = None,
+        models: ModelCache | None = None, task_id: str = "local",
     ) -> None:
         self.services: Mapping[str, Any] = services if services is not None else {}
         self.models = models if models is not None else ModelCache()
         self.task_id = task_id
         self._device = device
         self._dtype = dtype
-        self._scratch_root = scratch_root
         self._scratch: Path | None = None
         self._lock = threading.Lock()
 
@@ -47,7 +46,7 @@ class JobContext:
         """A private folder for temporary files; it is removed when the task ends."""
         with self._lock:
             if self._scratch is None:
-                self._scratch = Path(tempfile.mkdtemp(prefix="glassbox-", dir=self._scratch_root))
+                self._scratch = Path(tempfile.mkdtemp(prefix=f"glassbox-{self.task_id}-"))
             return self._scratch
 
     def cleanup(self) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
-import shutil
 import sys
-import tempfile
 import threading
 import time
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from studio.engine import devices, preload
@@ -31,8 +28,8 @@ from studio.engine.task import Job, Priority, Task
 log = logging.getLogger("studio.engine")
 
 LANES = ("compute", "quick")
-ENDED_KEPT = 256
-ENDED_LIMIT = 2048
+ENDED_KEPT = 32
+ENDED_LIMIT = 1024
 MEMORY_EVERY = 0.5
 
 
@@ -68,7 +65,6 @@ class Engine:
         self._tasks: dict[str, Task] = {}
         self._ids = itertools.count(1)
         self._closed = False
-        self._scratch: Path | None = None
         self._atexit: Callable[[], None] | None = None
 
     # -- life -----------------------------------------------------------------------------------------------------
@@ -137,10 +133,7 @@ class Engine:
         clean = clean and not any(lane.thread is not None and lane.thread.is_alive() for lane in self._lanes.values())
         self.models.clear()
         with self._lock:
-            scratch, self._scratch = self._scratch, None
             hook, self._atexit = self._atexit, None
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
         if hook is not None:
             atexit.unregister(hook)
         return clean
@@ -278,7 +271,12 @@ class Engine:
     def _refresh_memory(self) -> None:
         if self._device is not None and self._device != "cpu" and self.now() - self._info_at >= MEMORY_EVERY:
             self._info_at = self.now()
-            self._info = devices.describe(self._device)
+            try:
+                self._info = devices.describe(self._device)
+            except RuntimeError:
+                # A device in a bad state fails every call; the jobs that need it say so, figures alone must not.
+                log.warning("Reading the memory of %s failed", self._device, exc_info=True)
+                self._info_at = float("inf")
 
     # -- for the lanes --------------------------------------------------------------------------------------------
 
@@ -289,11 +287,7 @@ class Engine:
     def context_for(self, task: Task) -> JobContext:
         """The context handed to a job; the quick lane computes on the CPU."""
         device = "cpu" if task.lane == "quick" else self._device or self._wanted_device
-        with self._lock:
-            if self._scratch is None:
-                self._scratch = Path(tempfile.mkdtemp(prefix="glassbox-engine-"))
-            root = self._scratch
-        return JobContext(device=device, services=self.services, models=self.models, task_id=task.id, scratch_root=root)
+        return JobContext(device=device, services=self.services, models=self.models, task_id=task.id)
 
     def start_offload(
         self, task: Task, offload: Offload, answer: Callable[[Any, BaseException | None], None]

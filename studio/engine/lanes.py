@@ -53,6 +53,7 @@ class Lane:
         self._fronts = itertools.count(-1, -1)
         self._closing = False
         self._stepping: tuple[Task, float] | None = None
+        self._current: Run | None = None
         self.thread: threading.Thread | None = None
 
     # -- called from any thread, with the engine's lock held ------------------------------------------------------
@@ -128,6 +129,7 @@ class Lane:
         del outcome
         if after is not None:
             after(run)
+        self._current = None
         self._host.step_done(self.name)
         return True
 
@@ -179,6 +181,7 @@ class Lane:
     def _begin(self, run: Run) -> None:
         task, now = run.task, self._host.now()
         run.stepping = True
+        self._current = run
         run.seat = next(self._seats)
         self._stepping = (task, now)
         if task.started is None:
@@ -247,30 +250,29 @@ class Lane:
             self._release(run)
 
     def _release(self, run: Run) -> None:
-        """Let go of everything an ended run holds."""
-        run.close()
-        if run.handle is not None:
-            run.handle.kill()
-            run.handle = None
-        if run.context is not None:
-            run.context.models.release(run.task.id)
-            run.context.cleanup()
-        with self._lock:
-            run.task._job = None
-            if run.cancelled_at is not None:
-                self.recorder.cancel.append(self._host.now() - run.cancelled_at)
-            self._host.task_released(run.task)
+        """Let go of everything an ended run holds; whatever goes wrong, the task counts as released."""
+        try:
+            run.close()
+            if run.context is not None:
+                run.context.models.release(run.task.id)
+                run.context.cleanup()
+        finally:
+            with self._lock:
+                run.task._job = None
+                if run.cancelled_at is not None:
+                    self.recorder.cancel.append(self._host.now() - run.cancelled_at)
+                self._host.task_released(run.task)
 
     def _give_up_step(self) -> None:
-        """After an internal error: fail the task that was being stepped, if it still lives."""
+        """After an internal error: the task that was being stepped fails, the lane goes on."""
         with self._lock:
-            stepping, self._stepping = self._stepping, None
-            run = self._runs.pop(stepping[0].id, None) if stepping is not None else None
+            run, self._current, self._stepping = self._current, None, None
             if run is None:
                 return
+            self._runs.pop(run.task.id, None)
             run.stepping = False
-            run.task._end(Failed(ErrorInfo("internal", "The engine met an internal error; the task was stopped.")))
-            self._doomed.append(run)
+            if run.task._end(Failed(ErrorInfo("internal", "The engine met an internal error and stopped this task."))):
+                self._doomed.append(run)
 
 
 def _fair_key(run: Run) -> tuple[int, int]:

@@ -257,3 +257,21 @@ def test_scratch_and_pins_go_with_the_task(engine: Engine, drive: Drive) -> None
     drive(engine)
     assert done.state is TaskState.DONE and not any(folder.exists() for folder in folders)
     assert engine.models.evict_idle() == 1
+
+
+def test_a_fault_of_the_engine_itself_costs_one_task(
+    running: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*args: Any) -> str:
+        raise RuntimeError("the driver is gone")
+
+    monkeypatch.setattr(running, "recover_memory", broken)
+    task = running.submit(raising(MemoryError()))
+    assert task.wait(60) and task.error is not None and task.error.kind == "internal"
+    monkeypatch.setattr(JobContext, "cleanup", broken)
+    done = running.submit(lambda request, ctx: (Progress(i, 1) for i in range(1)))
+    assert done.wait(60) and done.state is TaskState.DONE
+    monkeypatch.undo()
+    again = running.submit(raising(MemoryError()))
+    assert again.wait(60) and again.error is not None and again.error.kind == "out_of_memory"
+    assert "the driver is gone" in caplog.text

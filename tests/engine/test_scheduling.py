@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from studio.engine import Cancelled, Done, Engine, EngineClosed, Event, Metric, Priority, Progress, Started, TaskState
+from studio.engine.engine import ENDED_KEPT
 
 Drive = Callable[..., int]
 
@@ -177,11 +178,11 @@ def test_ended_tasks_are_forgotten_but_unread_ones_much_later(engine: Engine, dr
     live = engine.submit(job([], "paused", 1))
     live.pause()
     drive(engine)
-    for _ in range(600):
+    for _ in range(100):
         task = engine.submit(job([], "a", 0))
         drive(engine)
         task.mailbox.drain()
-    assert 256 <= len(engine.tasks()) <= 260
+    assert ENDED_KEPT <= len(engine.tasks()) <= ENDED_KEPT + 4
     assert engine.task(unread.id) is unread and engine.task(live.id) is live
     unread.mailbox.drain()
     engine.submit(job([], "b", 0))

@@ -367,7 +367,7 @@ class EngineMachine(RuleBasedStateMachine):
 class TestEngine(EngineMachine.TestCase):  # type: ignore[misc,name-defined]
     """Run the machine, without the cyclic collector: generators must die by their reference count alone."""
 
-    settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
 
     def setUp(self) -> None:
         super().setUp()
