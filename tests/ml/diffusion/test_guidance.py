@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from studio.ml.diffusion.denoiser import ClassDenoiser, EpsDenoiser, Prediction, TextDenoiser, Velocity, WrongOutput
 from studio.ml.diffusion.guidance import ClassifierFree, Unguided
@@ -212,6 +213,20 @@ def test_class_conditional_network() -> None:
     expected = net(x, t, y)
     assert torch.equal(prediction.eps, expected[:, :3])
     assert prediction.variance is not None and torch.equal(prediction.variance, expected[:, 3:])
+
+
+@pytest.mark.filterwarnings("ignore:.*kernel:UserWarning")  # torch explains why it refuses
+@torch.no_grad()
+def test_the_fused_kernel_can_take_our_layout() -> None:
+    """With the explicit fallback forbidden, a layout the flash kernel refuses would raise."""
+    x, t = inputs()
+    denoiser = text_denoiser()
+    plain = denoiser(x, t).eps
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        torch.testing.assert_close(denoiser(x, t).eps, plain)
+        q = torch.randn(1, 1, 16, 64).transpose(2, 3)
+        with pytest.raises(RuntimeError, match="kernel"):
+            F.scaled_dot_product_attention(q, q, q)
 
 
 @torch.no_grad()
