@@ -96,7 +96,7 @@ class CommandRegistry:
         for command in self._commands.values():
             score = fuzzy_score(text, f"{command.category} {command.title}".strip(), command.title)
             if score is not None:
-                scored.append((score + recency.get(command.id, 0) * 0.01, command))
+                scored.append((score + recency.get(command.id, 0) * 0.05, command))
         scored.sort(key=lambda pair: (-pair[0], pair[1].category, pair[1].title))
         return [command for _, command in scored][:limit]
 
