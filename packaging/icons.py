@@ -14,7 +14,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgRenderer
 
 ROOT = Path(__file__).resolve().parent.parent
-APP_ID = "studio.glassbox.Glassbox"
+APP_ID = "glassbox-studio"
 SIZES = (16, 22, 24, 32, 48, 64, 128, 256, 512)
 SMALL = 32
 

@@ -32,9 +32,14 @@ def test_the_desktop_entry_starts_the_console_entry(app_id: str) -> None:
 def test_the_description_names_the_same_application(app_id: str) -> None:
     root = ElementTree.parse(LINUX / f"{app_id}.metainfo.xml").getroot()
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert root.findtext("id") == app_id
+    assert "." in (root.findtext("id") or ""), "AppStream wants a reverse domain name"
     assert root.findtext("launchable") == f"{app_id}.desktop"
     assert [release.get("version") for release in root.iter("release")][0] == version
+
+
+def test_the_window_belongs_to_the_desktop_entry(app_id: str) -> None:
+    """Otherwise Wayland shows no icon."""
+    assert f'setDesktopFileName("{app_id}")' in (ROOT / "studio" / "app.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("size", [16, 22, 24, 32, 48, 64, 128, 256, 512])
