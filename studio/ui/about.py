@@ -25,12 +25,12 @@ def shortcuts_page(services: Services) -> str:
     lines = ["# Keyboard shortcuts", ""]
     commands = sorted((c for c in services.commands if c.shortcut), key=lambda c: (c.category, c.title))
     for category in dict.fromkeys(c.category.partition("/")[0] for c in commands):
-        lines += ["", f"### {category or 'Everywhere'}", "", "| Keys | What |", "|---|---|"]
+        lines += ["", f"### {category or 'Everywhere'}", "", "| | |", "|---|---|"]
         for command in (c for c in commands if c.category.partition("/")[0] == category):
             keys = QKeySequence(command.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
             lines.append(f"| **{keys}** | {command.title} |")
     lines += [
-        "", "### In a panel", "", "| Keys | What |", "|---|---|",
+        "", "### In a panel", "", "| | |", "|---|---|",
         "| **Ctrl+Enter** | The panel's main button |",
         "| **Tab**, **Shift+Tab** | Next, previous control |",
         "| **+**, **-**, **0** | Zoom a picture in, out, to fit |",

@@ -10,10 +10,11 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from studio.ui.theme import theme
+from studio.ui.theme import restyle, theme
 from studio.ui.tokens import SPACE_S
 
 WIDTH = 84
+_BROKEN = "This panel cannot be opened; activate to see why"
 
 
 class ActivityBar(QFrame):
@@ -58,7 +59,7 @@ class ActivityBar(QFrame):
         self._icons[button] = lambda: theme().plugin_icon("broken" if broken else icon or "panel", folder, token)
         button.setProperty("broken", broken)
         if broken:
-            button.setAccessibleDescription("This panel cannot be opened; activate to see why")
+            button.setAccessibleDescription(_BROKEN)
         self._top.insertWidget(self._top.count() - 1, button)
         self._panels[panel_id] = button
         button.setIcon(self._icons[button]())
@@ -78,6 +79,17 @@ class ActivityBar(QFrame):
             self._top.removeWidget(button)
             button.deleteLater()
         self._panels = {}
+
+    def mark_broken(self, panel_id: str, icon: Callable[[], QIcon], broken: bool) -> None:
+        """Grey a panel that turned out not to open, or take that back."""
+        button = self._panels.get(panel_id)
+        if button is None:
+            return
+        self._icons[button] = (lambda: theme().plugin_icon("broken", None, "disabled")) if broken else icon
+        button.setProperty("broken", broken)
+        button.setAccessibleDescription(_BROKEN if broken else "")
+        button.setIcon(self._icons[button]())
+        restyle(button)
 
     def set_current(self, panel_id: str | None) -> None:
         """Mark the panel on show."""
@@ -103,8 +115,8 @@ class ActivityBar(QFrame):
         button = QToolButton(self)
         button.setProperty("role", "activity")
         button.setProperty("title", title)
-        short = title if button.fontMetrics().horizontalAdvance(title) < WIDTH - 2 * SPACE_S else title.split()[-1].capitalize()
-        button.setText(short)
+        fits = button.fontMetrics().horizontalAdvance(title) < WIDTH - 2 * SPACE_S
+        button.setText(title if fits else title.replace(" ", "\n", 1))
         button.setToolTip(f"{title}\n{tip}" if tip and tip != title else title)
         button.setAccessibleName(title)
         button.setCheckable(True)

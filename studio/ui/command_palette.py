@@ -47,8 +47,7 @@ class CommandPalette(QFrame):
     def open(self) -> None:
         """Show the palette in the upper middle of its window, with an empty line."""
         window = self._window
-        width = min(_WIDTH, window.width() - 80)
-        self.setGeometry(QRect((window.width() - width) // 2, 72, width, 96 + _ROWS * _ROW_HEIGHT))
+        self.move((window.width() - self._width()) // 2, 72)
         focus = QApplication.focusWidget()
         self._back_to = focus if focus is not None and not self.isAncestorOf(focus) else None
         self.line.clear()
@@ -94,6 +93,12 @@ class CommandPalette(QFrame):
             nothing.setFlags(Qt.ItemFlag.NoItemFlags)
             self.list.addItem(nothing)
         self.list.setCurrentRow(0)
+        self.list.setFixedHeight(_ROW_HEIGHT * min(self.list.count(), _ROWS) + 4)
+        self.adjustSize()
+        self.resize(self._width(), self.sizeHint().height())
+
+    def _width(self) -> int:
+        return min(_WIDTH, self._window.width() - 80)
 
     def _choose(self) -> None:
         item = self.list.currentItem()

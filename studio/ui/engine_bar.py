@@ -14,6 +14,7 @@ from studio.ui.tokens import SPACE_M, SPACE_S
 REFRESH_MS = 150
 SHOWN = 2
 _GIB = 2**30
+_TITLE_PX = 150
 _SHOW_AFTER_S = 0.15  # what ends sooner would only flicker
 
 
@@ -58,7 +59,7 @@ class TaskRow(QWidget):
         self._words.setProperty("tone", "faint")
         self._bar = QProgressBar(self)
         self._bar.setTextVisible(False)
-        self._bar.setFixedWidth(110)
+        self._bar.setFixedWidth(90)
         self._pause = IconButton("pause", "Pause this task", self, size=16)
         self._pause.clicked.connect(self._toggle)
         self._cancel = IconButton("cancel", "Cancel this task. It stops within one step", self, size=16)
@@ -73,7 +74,7 @@ class TaskRow(QWidget):
     def refresh(self) -> None:
         """Read the task's state again."""
         task, metrics = self.task, self.fontMetrics()
-        self._title.setText(metrics.elidedText(task.title, Qt.TextElideMode.ElideRight, 170))
+        self._title.setText(metrics.elidedText(task.title, Qt.TextElideMode.ElideRight, _TITLE_PX))
         self._title.setToolTip(task.title)
         self._words.setText(progress_words(task))
         progress = task.progress
@@ -160,6 +161,7 @@ class EngineBar(QFrame):
         row.setSpacing(SPACE_M)
         row.addLayout(self._tasks)
         row.addWidget(self._status, 1)
+        row.addStretch(0)
         row.addWidget(self._all)
         row.addWidget(_divider(self))
         row.addWidget(self._device)
@@ -198,10 +200,9 @@ class EngineBar(QFrame):
         hidden = len(lasting) - len(self._rows)
         self._all.setText(f"{hidden} more" if self._rows else f"{hidden} tasks")
         self._all.setVisible(hidden > 0)
+        self._status.setVisible(not self._rows)
         if not self._rows:
             self._status.setText(self._status_words())
-        else:
-            self._status.setText("")
         self._show_device()
         self._show_lag()
         if self._popup is not None and self._popup.isVisible():

@@ -6,14 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import (
+    QDesktopServices,
+    QGuiApplication,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextTable,
+)
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
 from studio.resources import resource
 from studio.ui.theme import theme
-from studio.ui.tokens import SPACE_S
+from studio.ui.tokens import FONT_PX, SPACE_L, SPACE_S
 
 PANEL = "panel"
+_HEADINGS = {1: FONT_PX["hero"], 2: FONT_PX["title"], 3: FONT_PX["strong"]}
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,40 @@ def bundled_topics() -> list[Topic]:
         key = path.stem.split("-", 1)[-1]
         topics.append(Topic(key, first, lambda path=path: path.read_text(encoding="utf-8")))  # type: ignore[misc]
     return topics
+
+
+def set_pages_type(document: QTextDocument) -> None:
+    """Give a page read from Markdown the window's type scale: room above headings, air between lines, quiet tables."""
+    dpi = QGuiApplication.primaryScreen().logicalDotsPerInchY()
+    block = document.begin()
+    while block.isValid():
+        layout, level = QTextBlockFormat(block.blockFormat()), block.blockFormat().headingLevel()
+        inside = QTextCursor(block).currentTable() is not None
+        cursor = QTextCursor(block)
+        if level:
+            size = _HEADINGS.get(level, FONT_PX["body"])
+            cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
+            letters = QTextCharFormat()
+            letters.setFontPointSize(size * 72 / dpi)
+            cursor.mergeCharFormat(letters)
+            layout.setTopMargin(0 if block == document.begin() else SPACE_L)
+            layout.setBottomMargin(4)
+        elif not inside:
+            layout.setBottomMargin(SPACE_S if block.textList() is None else 4)
+        layout.setLineHeight(125, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        QTextCursor(block).setBlockFormat(layout)
+        block = block.next()
+    for frame in document.rootFrame().childFrames():
+        if isinstance(frame, QTextTable):
+            quiet = frame.format()
+            quiet.setBorder(0)
+            quiet.setCellSpacing(0)
+            quiet.setCellPadding(3)
+            quiet.setTopMargin(4)
+            frame.setFormat(quiet)
+            # Markdown has no table without a heading row; an empty one is meant to be none.
+            if not any(frame.cellAt(0, column).firstCursorPosition().block().text() for column in range(frame.columns())):
+                frame.removeRows(0, 1)
 
 
 class HelpDock(QWidget):
@@ -90,6 +133,7 @@ class HelpDock(QWidget):
         colours = theme().tokens
         self.page.document().setDefaultStyleSheet(f"a {{ color: {colours['accent']}; }}")
         self.page.setMarkdown(topic.text())
+        set_pages_type(self.page.document())
 
     def _follow(self, url: QUrl) -> None:
         if url.scheme() == "command":

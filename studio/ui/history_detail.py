@@ -38,7 +38,7 @@ class ResultDetail(QFrame):
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(self._facts)
-        area.setMaximumHeight(190)
+        area.setFixedHeight(136)
         self._facts.setAutoFillBackground(False)
         area.viewport().setAutoFillBackground(False)
         self.restore = QPushButton("Restore settings", self)

@@ -13,7 +13,16 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QTabBar, QTabWidget, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTabBar,
+    QTabWidget,
+    QWidget,
+)
 
 from studio.engine import Task
 from studio.host.context import PanelContext, WindowLike
@@ -37,6 +46,7 @@ class PanelHost(QObject):
     current_changed = Signal(object)  # panel id or None
     state_changed = Signal()
     opened = Signal(str)
+    broken_changed = Signal(str, bool)
 
     def __init__(self, tabs: QTabWidget, services: Services, window: WindowLike, pump: Pump) -> None:
         super().__init__(tabs)
@@ -207,6 +217,9 @@ class PanelHost(QObject):
         panel.state_changed.connect(self.state_changed)
         for kind, request in self._pending.pop(manifest.id, []):
             self._restore_request(frame, kind, request)
+        if self._tabs.currentWidget() is frame:
+            _focus_first(panel)
+        self.broken_changed.emit(manifest.id, False)
         self.opened.emit(manifest.id)
         self.state_changed.emit()
 
@@ -216,6 +229,7 @@ class PanelHost(QObject):
         details = error.details if isinstance(error, PluginError) and error.details else _trace(error)
         message = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         frame.show_broken(message, details, lambda: self._load(frame, found))
+        self.broken_changed.emit(frame.panel_id, True)
         self.opened.emit(frame.panel_id)
 
     def _context(self, manifest: Manifest) -> PanelContext:
@@ -240,6 +254,11 @@ class PanelHost(QObject):
         log.error("A receiver of events failed", exc_info=error)
 
     # -- looks --
+
+    def icon_of(self, panel_id: str) -> QIcon:
+        """The icon of a panel in the colour of the theme."""
+        found = next((d for d in self.plugins if _id_of(d) == panel_id), None)
+        return theme().icon("panel", "muted") if found is None else self._icon(found)
 
     def _icon(self, found: Discovered) -> QIcon:
         manifest = found.manifest
@@ -271,6 +290,16 @@ def _import_panel(manifest: Manifest) -> type[Any]:
         # A panel that plots makes its plot on the GUI thread; pyqtgraph takes most of a second to import, so it is done here.
         importlib.import_module("pyqtgraph")
     return cls
+
+
+def _focus_first(panel: Panel) -> None:
+    """Put the keyboard into the first field, unless the person is already typing somewhere."""
+    focused = QApplication.focusWidget()
+    if focused is not None and not isinstance(focused, QTabBar):
+        return
+    fields = (QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
+    first = next((w for w in panel.findChildren(QWidget) if isinstance(w, fields) and w.isVisibleTo(panel)), None)
+    (first or panel).setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 def _json_state(panel: Panel) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -23,7 +23,7 @@ from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_L, SPACE_M, SPACE_S
 
 LayoutT = TypeVar("LayoutT", bound=QBoxLayout)
-CONTROLS_WIDTH, INSIGHT_WIDTH = 304, 296
+CONTROLS_WIDTH, INSIGHT_WIDTH, NARROW = 304, 296, 960
 
 
 class Column(QScrollArea):
@@ -113,6 +113,7 @@ class PanelLayout(QWidget):
         self._splitter.setCollapsible(0, False)
         self._splitter.setCollapsible(1, False)
         self._splitter.setCollapsible(2, False)
+        self._narrow = False
         self._splitter.setSizes([CONTROLS_WIDTH, 700, INSIGHT_WIDTH])
         _tight(QVBoxLayout(self)).addWidget(self._splitter)
 
@@ -131,7 +132,7 @@ class PanelLayout(QWidget):
         button.clicked.connect(lambda _checked=False: callback())
         if shortcut:
             keys = QShortcut(QKeySequence(shortcut), self._panel)
-            keys.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            keys.setContext(Qt.ShortcutContext.WindowShortcut)  # a panel under another tab is hidden, so its key is off
             keys.activated.connect(button.click)
         self._footer.insertWidget(0, button)
         self.primary = button
@@ -168,15 +169,23 @@ class PanelLayout(QWidget):
         section = Collapsible(heading, self, expanded=expanded)
         section.add(widget)
         self._insight.add(section)
-        self._right.setVisible(self.insight_button.isChecked())
         self._tools.show()
         self.insight_button.show()
+        self._right.setVisible(self.insight_button.isChecked())
         return section
 
     def set_insight_visible(self, visible: bool) -> None:
         """Show or hide the right column."""
-        self._right.setVisible(visible)
+        self._right.setVisible(visible and not self.insight_button.isHidden())
         self.insight_button.setChecked(visible)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # The stage comes first: below this width the insight column folds, and comes back when there is room again.
+        narrow = event.size().width() < NARROW
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self.insight_button.setChecked(not narrow)
 
     def state(self) -> dict[str, Any]:
         """Widths and folding, for `Panel.state()`."""

@@ -39,14 +39,16 @@ QToolButton::menu-indicator { image: none; width: 0; }
 QToolButton[role="section"] { font-weight: 600; color: $muted; padding: 4px 4px; font-size: ${small}px; }
 QToolButton[role="section"]:checked { background: transparent; } QToolButton[role="section"]:hover { background: $hover; }
 QToolButton[role="activity"] { border-radius: 8px; padding: 6px 2px; font-size: ${small}px; color: $muted; }
+QToolButton[role="activity"][broken="true"] { color: $disabled; }
 QToolButton[role="activity"]:checked { color: $accent; background: $accent_soft; }
 
 QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox {
-  background: $raised; color: $text; border: 1px solid $border_strong; border-radius: 6px; padding: 4px 8px; min-height: 20px;
+  background: $raised; color: $text; border: 1px solid $border_strong; border-radius: 6px; padding: 4px 8px;
   selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QAbstractSpinBox:focus, QComboBox:focus, QComboBox:on { border: 2px solid $focus; padding: 3px 7px; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { background: $surface; color: $disabled; border-color: $border; }
 *[invalid="true"] { border: 2px solid $error; }
+QLineEdit, QAbstractSpinBox, QComboBox { min-height: 20px; }
 QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus { border: none; padding: 0 2px 0 8px; min-height: 0; background: transparent; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: 18px; border: none; border-radius: 4px; margin: 2px 2px 0 0; }
 QAbstractSpinBox::up-button { subcontrol-position: top right; } QAbstractSpinBox::down-button { subcontrol-position: bottom right; margin: 0 2px 2px 0; }

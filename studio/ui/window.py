@@ -139,6 +139,9 @@ class MainWindow(QMainWindow):
         self.tabs.currentChanged.connect(lambda _index: self._tab_changed())
         self.tabs.tabBar().tabMoved.connect(lambda _from, _to: self.layout_.save_soon())
         self.panels.state_changed.connect(lambda: self.layout_.save_soon())
+        self.panels.broken_changed.connect(
+            lambda name, broken: self.activity.mark_broken(name, partial(self.panels.icon_of, name), broken)
+        )
         self.panels.opened.connect(lambda _panel: self._tab_changed())
         self.log.unread_changed.connect(lambda count: self.activity.set_badge("log", count))
         self.help.command_asked.connect(self.run_command)
