@@ -50,7 +50,9 @@ class CrashGuard:
     new exception (the same one again only counts), so that the window can show it.
     """
 
-    def __init__(self, folder: Path, *, version: str = "", on_error: Callable[[ErrorReport], None] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, version: str = "", on_error: Callable[[ErrorReport], None] | None = None
+    ) -> None:
         self.folder = folder
         self.on_error = on_error
         self.problem = ""

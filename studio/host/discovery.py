@@ -79,7 +79,7 @@ def _installed(point: metadata.EntryPoint) -> Discovered:
     folders = [Path(place, *rest) for place in places]
     folder = next((f for f in folders if f.is_dir()), None)
     if folder is None:
-        text = f"The plugin “{point.name}” is registered as “{point.value}”, but that folder does not exist. Reinstall it."
+        text = f"The plugin “{point.name}” is registered as “{point.value}”, but that folder is missing. Reinstall it."
         return Discovered(point.name, None, text, "installed")
     return _read(point.name, folder, ".".join([top, *rest]), "installed")
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import Any
-
 _SLACK_SECONDS = 5  # a corrected system clock shifts the reported start by a little
 
 
@@ -25,7 +22,8 @@ def is_running(mark: str) -> bool:
 
 def _started(pid: int) -> int:
     """Start of a process in whole seconds since the epoch; 0 when there is none or it is dead already."""
-    psutil: Any = importlib.import_module("psutil")  # it has no type stubs
+    import psutil
+
     try:
         process = psutil.Process(pid)
         return 0 if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time())

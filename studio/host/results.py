@@ -65,7 +65,8 @@ class ResultsStore:
         self.root = Path(root)
         self.notes: list[str] = []
         self.problem = ""
-        self._records, self._tmp, self._index_path = self.root / "records", self.root / "tmp", self.root / "index.sqlite"
+        self._records, self._tmp = self.root / "records", self.root / "tmp"
+        self._index_path = self.root / "index.sqlite"
         self._lock = threading.RLock()
         self._closed = False
         try:
@@ -183,8 +184,8 @@ class ResultsStore:
             try:
                 write_state(folder, **state)
             except FileUnwritable as error:
-                cause = error.__cause__
-                raise StoreUnwritable(self.root, cause if isinstance(cause, OSError) else OSError(str(error))) from error
+                cause = error.__cause__ if isinstance(error.__cause__, OSError) else OSError(str(error))
+                raise StoreUnwritable(self.root, cause) from error
             self._with_index(lambda index: index.mark(record_id, **state))
 
     # --- reading -----------------------------------------------------------------------------------------------

@@ -87,7 +87,9 @@ def check_names(files: Mapping[str, Content]) -> None:
         seen.add(name.casefold())
 
 
-def write_record(folder: Path, record: Mapping[str, Any], files: Mapping[str, Content], thumbnail: bytes | None) -> None:
+def write_record(
+    folder: Path, record: Mapping[str, Any], files: Mapping[str, Content], thumbnail: bytes | None
+) -> None:
     """Fill `folder` (which must not exist) and flush it to the disk. Raises OSError.
 
     record.json names every file with size and sha256, so that completeness can be checked. Everything is written

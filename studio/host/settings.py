@@ -40,8 +40,9 @@ class EngineSection(Section):
     )  # fmt: skip
     threads: int = ui(0, title="CPU threads", help="0 leaves one core to the window.", ge=0, le=512)
     cache_gib: float = ui(
-        0.0, title="Model memory", help="Loaded models kept at most; 0 chooses by the device.", unit="GiB", ge=0, le=4096
-    )
+        0.0, title="Model memory", help="Loaded models kept at most; 0 chooses by the device.", unit="GiB", ge=0,
+        le=4096,
+    )  # fmt: skip
 
 
 class Panels(Section):

@@ -52,7 +52,9 @@ def original(text: str) -> tuple[str, str, dict[str, str]]:
 
 LINES = st.lists(
     st.text(max_size=30)
-    | st.sampled_from(["Negative prompt: x", "Steps: 2, Seed: 3, Size: 4x5", 'Model: "a, b", Steps: 1, Seed: 2', "a:b,cc: d"]),
+    | st.sampled_from(
+        ["Negative prompt: x", "Steps: 2, Seed: 3, Size: 4x5", 'Model: "a, b", Steps: 1, Seed: 2', "a:b,cc: d"]
+    ),
     max_size=5,
 ).map("\n".join)
 
@@ -69,7 +71,7 @@ def test_parses_like_the_original(text: str) -> None:
 @given(
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60),
-    st.dictionaries(st.sampled_from(["Model hash", "VAE", "Clip skip", "Lora hashes"]), st.text(max_size=20), max_size=3),
+    st.dictionaries(st.sampled_from(["Model hash", "VAE", "Lora hashes"]), st.text(max_size=20), max_size=3),
     st.integers(0, 2**63),
     st.floats(0, 100, allow_nan=False),
 )
@@ -102,7 +104,9 @@ def test_the_written_form_is_pinned() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 300_000, " " * 300_000, "ab:" * 100_000, 'ab:"' * 75_000, "a " * 49_000, "Steps: " + '"\\' * 40_000, "\n" * 300_000]
+    "text",
+    ["a" * 300_000, " " * 300_000, "ab:" * 100_000, 'ab:"' * 75_000, "a " * 49_000, 'ab: "' + "\\" * 80_000],
+    ids=range(6),
 )  # fmt: skip
 def test_hostile_texts_take_linear_time(text: str) -> None:
     start = time.process_time()

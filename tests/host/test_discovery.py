@@ -17,7 +17,10 @@ from studio.host.discovery import (
 )  # fmt: skip
 from studio.host.manifest import ManifestError, parse_manifest, read_manifest
 
-TOML = 'id = "{id}"\ntitle = "{id} title"\nentry = "panel:P"\norder = {order}\n[jobs]\n"{id}" = "work:run"\n[requests]\n"{id}" = "work:R"\n'
+TOML = (
+    'id = "{id}"\ntitle = "{id} title"\nentry = "panel:P"\norder = {order}\n'
+    '[jobs]\n"{id}" = "work:run"\n[requests]\n"{id}" = "work:R"\n'
+)
 WORK = (
     "from typing import ClassVar\nfrom studio.host.request import Request, ui\n"
     "class R(Request):\n    kind: ClassVar[str] = '{id}'\n    x: int = ui(1, title='X')\n"
@@ -25,7 +28,9 @@ WORK = (
 )
 
 
-def make(parent: Path, name: str, *, order: int = 1, panel: str = "class P: pass\n", toml: str = "", work: str = "") -> Path:
+def make(
+    parent: Path, name: str, *, order: int = 1, panel: str = "class P: pass\n", toml: str = "", work: str = ""
+) -> Path:
     folder = parent / name
     folder.mkdir(parents=True)
     (folder / "plugin.toml").write_text(toml or TOML.format(id=name, order=order))
@@ -165,7 +170,8 @@ def test_jobs_that_do_not_fit(tmp_path: Path, work: str, words: str) -> None:
 
 
 def test_missing_requirements_are_named_before_anything_is_imported(tmp_path: Path) -> None:
-    make(tmp_path, "alpha", panel="raise SystemError", toml='requires = ["no_such_module_x", "json"]\n' + TOML.format(id="alpha", order=1))
+    toml = 'requires = ["no_such_module_x", "json"]\n' + TOML.format(id="alpha", order=1)
+    make(tmp_path, "alpha", panel="raise SystemError", toml=toml)
     (found,) = user(tmp_path)
     assert found.manifest is not None and missing_requirements(found.manifest) == ["no_such_module_x"]
     with pytest.raises(PluginError, match="pip install no_such_module_x"):

@@ -70,7 +70,9 @@ def test_names_formats_and_filters(service: ExportService, tmp_path: Path) -> No
         ("script", "def (", "a.py", "not valid Python"),
     ],
 )
-def test_what_cannot_be_exported(service: ExportService, tmp_path: Path, kind: Any, data: Any, name: str, words: str) -> None:
+def test_what_cannot_be_exported(
+    service: ExportService, tmp_path: Path, kind: Any, data: Any, name: str, words: str
+) -> None:
     (tmp_path / name).write_text("before")
     with pytest.raises(ExportError, match=words):
         service.save(item(kind, data), tmp_path / name)
@@ -79,13 +81,15 @@ def test_what_cannot_be_exported(service: ExportService, tmp_path: Path, kind: A
 
 def test_a_place_that_cannot_be_written(service: ExportService, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for kind, data, name in (("image", PIXELS, "a.png"), ("animation", PIXELS[None], "a.gif"), ("table", {"a": [1]}, "a.csv")):
+    cases: list[Any] = [("image", PIXELS, "a.png"), ("animation", PIXELS[None], "a.gif"), ("table", [1], "a.csv")]
+    for kind, data, name in cases:
         with pytest.raises(FileUnwritable, match="could not be written"):
             service.save(item(kind, data), tmp_path / "file" / name)
 
 
 def test_tables(service: ExportService, tmp_path: Path) -> None:
-    data = {"name": ['a "b", c', "ü\n"], "x": np.array([0.1, 1e-30]), "n": [1, None], "f": np.array([0.1, 2], np.float32)}
+    single = np.array([0.1, 2], np.float32)
+    data = {"name": ['a "b", c', "ü\n"], "x": np.array([0.1, 1e-30]), "n": [1, None], "f": single}
     path = service.save(item("table", data), tmp_path / "t.csv")
     rows = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
     assert rows == [["name", "x", "n", "f"], ['a "b", c', "0.1", "1", "0.1"], ["ü\n", "1e-30", "", "2.0"]]
@@ -163,7 +167,9 @@ def test_mp4(service: ExportService, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     # A stand-in program: it copies what it is fed to its last argument, or fails when asked to.
     program = tmp_path / "ffmpeg"
-    program.write_text('#!/bin/sh\nfor last; do :; done\ncase "$*" in *"-r 99 "*) echo no codec >&2; exit 1;; esac\ncat > "$last"\n')
+    program.write_text(
+        '#!/bin/sh\nfor last; do :; done\ncase "$*" in *"-r 99 "*) echo no codec >&2; exit 1;; esac\ncat > "$last"\n'
+    )
     program.chmod(0o755)
     monkeypatch.setattr(animation_module.shutil, "which", lambda name: str(program))
     path = service.save(item("animation", Animation(frames, fps=12, hold=0.5)), tmp_path / "a.mp4")

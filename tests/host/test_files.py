@@ -98,8 +98,12 @@ def test_damaged_entries_are_left_out_alone(tmp_path: Path) -> None:
     assert store.load() is None and "could not be read" in store.notes[0]
 
 
+ENTRIES = st.lists(st.dictionaries(st.sampled_from(["panel", "state"]), st.text() | st.integers()))
+SESSIONS = st.dictionaries(st.sampled_from(["version", "panels", "active", "window"]), st.just(1) | ENTRIES)
+
+
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=100) | st.dictionaries(st.sampled_from(["version", "panels", "active", "window"]), st.just(1) | st.lists(st.dictionaries(st.sampled_from(["panel", "state"]), st.text() | st.integers()))).map(lambda d: json.dumps(d).encode()))
+@given(st.binary(max_size=100) | SESSIONS.map(lambda data: json.dumps(data).encode()))
 def test_any_session_file_opens(tmp_path: Path, raw: bytes) -> None:
     store = SessionStore(tmp_path / "session.json")
     store.path.write_bytes(raw)
@@ -158,8 +162,9 @@ def test_errors_of_all_threads_are_logged_once(tmp_path: Path) -> None:
             sys.excepthook(type(error), error, None)
         (running,) = guard.folder.glob("running-*.log")
         text = running.read_text()
-        assert text.count("in a thread") == 1 + text.count('raise ValueError("in a thread")') and "KeyError: 'slot'" in text
-        assert [r.summary for r in seen] == ["ValueError: in a thread", "KeyError: 'slot'"] and seen[0].thread == "worker"
+        assert text.count("ValueError: in a thread") == 1 and "KeyError: 'slot'" in text
+        assert [r.summary for r in seen] == ["ValueError: in a thread", "KeyError: 'slot'"]
+        assert seen[0].thread == "worker"
         assert called == ["thread", "thread", "main", "main"]
         assert guard.previous_crash() is None  # this process is alive
         guard.on_error = lambda report: sys.excepthook(OSError, OSError("while reporting"), None)
@@ -198,7 +203,9 @@ raise RuntimeError("uncaught at the end")
 """
 
 
-@pytest.mark.parametrize(("how", "words"), [("segfault", "Fatal Python error"), ("kill", "9.9"), ("raise", "uncaught at the end")])
+@pytest.mark.parametrize(
+    ("how", "words"), [("segfault", "Fatal Python error"), ("kill", "9.9"), ("raise", "uncaught at the end")]
+)
 def test_a_crash_is_told_once_at_the_next_start(tmp_path: Path, how: str, words: str) -> None:
     done = subprocess.run([sys.executable, "-c", DYING, str(tmp_path / "crash"), how], capture_output=True, timeout=60)
     assert done.returncode != 0

@@ -24,7 +24,7 @@ from studio.host.imagemeta import (
 from studio.host.imagemeta.exif import read_exif, write_exif
 
 PIXELS = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
-REQUEST = {"prompt": "a cat — 猫, “red”", "steps": 20, "seed": 2**60, "guidance_scale": 3.5, "sampler": "ddim", "extra": [1]}
+REQUEST = {"prompt": "a cat — 猫, “red”", "steps": 20, "seed": 2**60, "guidance_scale": 3.5, "extra": [1]}
 OURS = envelope("generate", REQUEST, {"model_sha256": "ab" * 32, "device": "cpu"})
 
 
@@ -126,7 +126,8 @@ def test_a1111_in_exif_of_both_byte_orders(order: str) -> None:
     body = "猫 cat, Steps".encode("utf-16-le" if order == "little" else "utf-16-be")
     mark, pack = (b"II*\0", "<") if order == "little" else (b"MM\0*", ">")
     comment = b"UNICODE\0" + body
-    data = mark + struct.pack(f"{pack}IHHHIIIHHHIII", 8, 1, 0x8769, 4, 1, 26, 0, 1, 0x9286, 7, len(comment), 44, 0) + comment
+    block = struct.pack(f"{pack}IHHHIIIHHHIII", 8, 1, 0x8769, 4, 1, 26, 0, 1, 0x9286, 7, len(comment), 44, 0)
+    data = mark + block + comment
     assert read_exif(data) == {"parameters": "猫 cat, Steps"}
     assert read_exif(b"Exif\0\0" + write_exif("ab", "{}")) == {"parameters": "ab", "glassbox": "{}"}
 
@@ -168,7 +169,8 @@ def test_comfyui(tmp_path: Path) -> None:
     found = read(tmp_path, with_text(prompt=json.dumps(comfy_graph()), workflow="{}"))
     assert found.source == "comfyui"
     assert found.mapped == {
-        "seed": 5, "steps": 25, "guidance_scale": 8.0, "sampler": "euler", "prompt": "a cat", "negative_prompt": "blurry",
+        "seed": 5, "steps": 25, "guidance_scale": 8.0, "sampler": "euler", "prompt": "a cat",
+        "negative_prompt": "blurry",
         "width": 512, "height": 256, "model": "v1-5.safetensors",
     }  # fmt: skip
     assert found.unmapped == ["batch of 2", "node LoraLoader", "node ControlNetApply"]
@@ -193,7 +195,8 @@ def test_broken_texts_leave_a_note_and_the_next_one_is_read(tmp_path: Path) -> N
     assert len(found.unmapped) == 2 and "glassbox" in found.unmapped[0] and "invokeai" in found.unmapped[1]
     for text in ("{}", "[]", '{"request": 3, "kind": "x"}', '{"request": {}, "kind": 3}'):
         assert read(tmp_path, with_text(glassbox=text)).source is None
-    newer = json.dumps({"schema": 9, "kind": "x", "request": {"prompt": ["no text"], "seed": "7", "steps": float("nan")}})
+    odd = {"prompt": ["no text"], "seed": "7", "steps": float("nan")}
+    newer = json.dumps({"schema": 9, "kind": "x", "request": odd})
     found = read(tmp_path, with_text(glassbox=newer))
     assert found.source == "glassbox" and "schema 9" in found.unmapped[0] and found.mapped == {"seed": 7}
 
@@ -288,8 +291,11 @@ def test_transparency_and_rotation_and_thumbnails(tmp_path: Path) -> None:
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+STARTS = [b"", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"\xff\xd8\xff"]
+
+
 @FUZZ
-@given(data=st.binary(max_size=200), start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"\xff\xd8\xff"]))
+@given(data=st.binary(max_size=200), start=st.sampled_from(STARTS))
 def test_any_bytes(tmp_path: Path, data: bytes, start: bytes) -> None:
     for reader in (lambda: read(tmp_path, start + data), lambda: load_rgb(tmp_path / "picture")):
         try:
@@ -316,7 +322,9 @@ JSON_TEXT = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
-        st.sampled_from(["1", "inputs", "class_type", "positive", "latent_image", "text", "model", "seed", "request", "kind"])
+        st.sampled_from(
+            ["1", "inputs", "class_type", "positive", "latent_image", "text", "model", "seed", "request", "kind"]
+        )
         | st.text(max_size=5),
         inner,
         max_size=5,
@@ -325,8 +333,11 @@ JSON_TEXT = st.recursive(
 ).map(lambda value: json.dumps(value).encode())
 
 
+TYPES = st.sampled_from([b"tEXt", b"iTXt", b"zTXt", b"eXIf"])
+
+
 @FUZZ
-@given(chunks=st.lists(st.tuples(st.sampled_from([b"tEXt", b"iTXt", b"zTXt", b"eXIf"]), KEYS, st.binary(max_size=80) | JSON_TEXT), max_size=5))
+@given(chunks=st.lists(st.tuples(TYPES, KEYS, st.binary(max_size=80) | JSON_TEXT), max_size=5))
 def test_any_text_chunks(tmp_path: Path, chunks: list[tuple[bytes, bytes, bytes]]) -> None:
     between = {b"tEXt": b"\0", b"iTXt": b"\0\0\0\0\0", b"zTXt": b"\0\0", b"eXIf": b"\0"}
     found = read(tmp_path, png([(kind, key + between[kind] + text) for kind, key, text in chunks]))

@@ -117,7 +117,9 @@ def test_explain_names_every_bad_field() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{", "nul", "3", "'x'", '{"kind": 3}', "[" * 9000, b"\xff\xfe\x00"], ids=range(9))
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{", "nul", "3", '"x"', '{"kind": 3}', "[" * 9000, b"\xff\xfe\x00"], ids=range(9)
+)
 def test_what_is_no_request_is_refused(text: str | bytes) -> None:
     with pytest.raises(RequestError):
         Sample.from_json(text)

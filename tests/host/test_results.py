@@ -53,7 +53,9 @@ def test_a_result_is_kept_whole(store: ResultsStore, tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "a\\b", ".hidden", "record.json", "STATE.JSON", "x" * 200, "a\0", "a."])
+@pytest.mark.parametrize(
+    "name", ["", "..", "a/b", "a\\b", ".hidden", "record.json", "STATE.JSON", "x" * 200, "a\0", "a."]
+)
 def test_impossible_file_names_are_refused(store: ResultsStore, name: str) -> None:
     with pytest.raises(ValueError, match="cannot be the name"):
         store.add("k", {}, {name: b""})
@@ -200,7 +202,12 @@ def test_damaged_and_removed_folders(store: ResultsStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", '{"id": 3}', "[" * 9000, '{"id":"X","kind":"","title":"","created":"","files":{"../x":{}},"request":{},"provenance":{},"metrics":{}}']
+    "text",
+    [
+        "", "{", "[]", "null", "{}", '{"id": 3}', "[" * 9000,
+        '{"id":"X","kind":"","title":"","created":"","files":{"../x":{}},"request":{},"provenance":{},"metrics":{}}',
+    ],
+    ids=range(8),
 )  # fmt: skip
 def test_hostile_record_files_are_not_listed(tmp_path: Path, text: str) -> None:
     name = results_folder.new_id()
@@ -312,4 +319,5 @@ def test_a_job_that_ends_after_close_still_saves(store: ResultsStore) -> None:
 def test_record_json_is_plain_for_other_programs(store: ResultsStore) -> None:
     record = store.get(add(store, "ein Häuschen"))
     data = json.loads((record.folder / "record.json").read_text("utf-8"))
-    assert data["schema"] == 1 and data["files"]["image.png"]["size"] == 6 and data["request"]["prompt"] == "ein Häuschen"
+    assert data["schema"] == 1 and data["files"]["image.png"]["size"] == 6
+    assert data["request"]["prompt"] == "ein Häuschen"

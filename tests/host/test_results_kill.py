@@ -1,4 +1,4 @@
-"""kill -9 at any instant while results are written: everything listed is whole, and nothing said to be saved is lost."""
+"""kill -9 at any instant while results are written: what is listed is whole, and nothing said to be saved is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One export service for all panels: a panel names what it has, the suffix of the chosen file says how it is written."""
+"""One export service for all panels: a panel names what it has, the suffix of the file says how it is written."""
 
 from studio.host.export.kinds import Animation, ExportError, Exportable, Picture, Table
 from studio.host.export.service import ExportService, Format

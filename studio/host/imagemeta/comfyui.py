@@ -148,4 +148,5 @@ class _Reader:
 
 
 def _is_sampler(node: Node) -> bool:
-    return "positive" in node["inputs"] and ("latent_image" in node["inputs"] or "sampler" in node["class_type"].lower())
+    inputs = node["inputs"]
+    return "positive" in inputs and ("latent_image" in inputs or "sampler" in node["class_type"].lower())

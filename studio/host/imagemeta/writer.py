@@ -52,7 +52,7 @@ def encode_image(
     quality: int = 92,
     lossless: bool = False,
 ) -> bytes:
-    """A picture file with its settings; WebP and JPEG keep them as EXIF UserComment (A1111) and ImageDescription (ours).
+    """A picture file with its settings; WebP and JPEG keep them in EXIF: UserComment (A1111), ImageDescription (ours).
 
     Raises ImageMetadataError when the settings are larger than JPEG can hold.
     """
@@ -71,7 +71,9 @@ def encode_image(
     return _encode(flat, "JPEG", subsampling=0, **options)
 
 
-def write_png(image: Any, path: str | Path, request_json: Mapping[str, Any] | None = None, parameters: str = "") -> None:
+def write_png(
+    image: Any, path: str | Path, request_json: Mapping[str, Any] | None = None, parameters: str = ""
+) -> None:
     """Write a PNG atomically. `request_json` is an `envelope`. Raises FileUnwritable."""
     write_bytes(Path(path), encode_png(image, request_json, parameters))
 
