@@ -55,9 +55,10 @@ def map_torch_libraries() -> list[str]:
     """Map torch's large libraries into the process; returns those that were mapped.
 
     WORKAROUND: importing torch dlopens several hundred MB from C code that holds the GIL, which freezes the window for
-    0.2 to 0.5 s (measured: longest stall 185 ms without, 12 ms with this and the resting collector). A foreign function called through ctypes releases the GIL, and a library that is mapped already
-    costs the later import nothing. `ctypes.CDLL(path)` itself would not do: CPython's own dlopen call keeps the GIL
-    (_ctypes/callproc.c, py_dl_open). Windows needs nothing: there torch itself calls LoadLibraryExW through ctypes.
+    0.2 to 0.5 s (measured: longest stall 185 ms without, 12 to 37 ms with this and the resting collector). A foreign
+    function called through ctypes releases the GIL, and a library that is mapped already costs the later import
+    nothing. `ctypes.CDLL(path)` itself would not do: CPython's own dlopen call keeps the GIL (_ctypes/callproc.c,
+    py_dl_open). Windows needs nothing: there torch itself calls LoadLibraryExW through ctypes.
     """
     if os.name != "posix":
         return []

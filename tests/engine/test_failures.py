@@ -172,7 +172,8 @@ def test_out_of_memory_is_recognised() -> None:
     for error in (
         MemoryError(), OutOfMemory("x"), torch.OutOfMemoryError("CUDA out of memory"), wrapped,
         RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried ..."),
-        RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
     ):
         assert is_out_of_memory(error), error
         assert explain(error).kind == "out_of_memory"

@@ -97,7 +97,7 @@ def test_replace_cancels_only_the_same_key_of_the_same_owner(engine: Engine, dri
     engine.step()
     new = engine.submit(job(trace, "x"), owner="p", replace="live")
     assert old.state is TaskState.CANCELLED
-    assert old.mailbox.drain() == [Cancelled("replaced by newer settings")], "pending events of a replaced task land late"
+    assert old.mailbox.drain() == [Cancelled("replaced by newer settings")], "what it had said must not land late"
     drive(engine)
     assert [t.state for t in (other_key, other_owner, keyless, new)] == [TaskState.DONE] * 4
     assert trace.count("o") == 1

@@ -138,7 +138,7 @@ def test_close_ends_running_paused_waiting_and_queued_tasks() -> None:
         finally:
             closed.append(name)
 
-    tasks = [engine.submit(endless, name, lane=lane) for name in ("running", "paused", "waiting") for lane in ("compute",)]
+    tasks = [engine.submit(endless, name) for name in ("running", "paused", "waiting")]
     tasks.append(engine.submit(endless, "queued", priority=Priority.BACKGROUND))
     deadline = time.monotonic() + WAIT
     while not (engine.stats().offloads and all(task.started for task in tasks[:3])) and time.monotonic() < deadline:
