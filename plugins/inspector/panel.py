@@ -88,7 +88,7 @@ class InspectorPanel(Panel):
         self._tensor_section.add(self.tensors)
         self.zones.add_control(self._file_section)
         self.zones.add_control(self._tensor_section)
-        self.zones.set_primary("Open …", self.ask, shortcut="Ctrl+O", tip="Open an image, .npy, .npz or .safetensors file")
+        self.zones.set_primary("Open …", self.ask, shortcut="Ctrl+Shift+O", tip="Open an image, .npy, .npz or .safetensors file")
         self._recent_button = QPushButton("Recent files", self.zones)
         self._recent_menu = QMenu(self._recent_button)
         self._recent_menu.aboutToShow.connect(self._fill_recent)
