@@ -202,7 +202,8 @@ def load_text2im(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torc
     if tokenizer.size != text.n_vocab:
         raise BadModelFolder(f"config.json in {folder} has {tokenizer.size} words for a network of {text.n_vocab}.")
     load_into(net, files, device=device, dtype=dtype)
-    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # the faster layout for convolutions, on CPU and GPU
+    net.eval().requires_grad_(False)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the faster layout for convolutions; missing in torch's stubs
     return TextToImage(config.name, net, tokenizer, schedule, config.image_size, sha256=sha256_of(files), prediction=config.prediction)
 
 
