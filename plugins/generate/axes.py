@@ -27,9 +27,9 @@ class AxisSyntaxError(ValueError):
 def parse_axis(text: str, kind: AxisKind, choices: Sequence[str] = ()) -> tuple[AxisValue, ...]:
     """Values of an axis, in the order written, each once.
 
-    Numbers: a list `1, 2, 3`, a range `1-5`, a range with step `1-5 (+2)`, a range cut into n values `1-10 [5]`, or a mixture
-    separated by commas. Choices: names separated by commas. Text: pieces separated by `|` or line ends (commas belong to the text).
-    Raises AxisSyntaxError, also for more than 64 values.
+    Numbers: a list `1, 2, 3`, a range `1-5`, a range with step `1-5 (+2)`, a range cut into n values `1-10 [5]`, or a
+    mixture separated by commas. Choices: names separated by commas. Text: pieces separated by `|` or line ends
+    (commas belong to the text). Raises AxisSyntaxError, also for more than 64 values.
     """
     if kind == "text":
         found: list[AxisValue] = [piece.strip() for piece in re.split(r"[|\n]", text)]
@@ -102,7 +102,7 @@ def _number(piece: str, kind: AxisKind) -> AxisValue:
         value = int(piece) if kind == "int" else float(piece)
     except ValueError:
         wanted = "a whole number" if kind == "int" else "a number"
-        raise AxisSyntaxError(f"“{piece}” is not {wanted}; write for example 1-5, 1-5 (+2), 1-10 [4] or 1, 2, 3") from None
+        raise AxisSyntaxError(f"“{piece}” is not {wanted}; write 1-5, 1-5 (+2), 1-10 [4] or 1, 2, 3") from None
     if value != value or value in (float("inf"), float("-inf")):
         raise AxisSyntaxError(f"“{piece}” is not a number that can be drawn")
     return value

@@ -27,8 +27,8 @@ class ModelUnreadable(ValueError):
 class ModelInfo:
     """A model on this machine, as its config.json describes it.
 
-    id: what a request names it by (the folder's name for bundled models, the whole path for others). size: pixels of a side.
-    words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
+    id: what a request names it by (the folder's name for bundled models, the whole path for others). size: pixels of
+    a side. words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
     """
 
     id: str
@@ -46,7 +46,7 @@ def bundled_folder() -> Path:
 
 
 def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelInfo], list[str]]:
-    """Bundled models, then those in the `extra` folders, by name; and a sentence for each folder that cannot be used."""
+    """Bundled models, then those in the `extra` folders; and a sentence for each folder that cannot be used."""
     models: list[ModelInfo] = []
     problems: list[str] = []
     for parent, bundled in [*_bundled_parents(), *((folder, False) for folder in extra)]:
@@ -70,7 +70,8 @@ def locate(model: str) -> Path:
     elif (Path(model) / "config.json").is_file():
         return Path(model)
     names = ", ".join(f"“{info.id}”" for info in find_models()[0]) or "none"
-    raise ModelMissing(f"There is no model “{model}” here (bundled: {names}). Choose another model, or put its folder back.")
+    text = f"There is no model “{model}” here (bundled: {names}). Choose another model, or put its folder back."
+    raise ModelMissing(text)
 
 
 def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
@@ -96,7 +97,9 @@ def weight_files(folder: Path) -> list[Path]:
     """The files that hold the weights, in order. Raises ModelUnreadable when there are none."""
     found = sorted(folder.glob(_WEIGHTS))
     if not found:
-        raise ModelUnreadable(f"The weights of the model in “{folder}” are missing. Put model.safetensors back or choose another model.")
+        raise ModelUnreadable(
+            f"The weights of the model in “{folder}” are missing. Put model.safetensors back or choose another model."
+        )
     return found
 
 
@@ -123,7 +126,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
             raise ValueError("it is far too large")
         config = json.loads(raw)
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelUnreadable(f"The model in “{folder}” cannot be used: its config.json is not readable ({error}).") from error
+        text = f"The model in “{folder}” cannot be used: its config.json is not readable ({error})."
+        raise ModelUnreadable(text) from error
     if not isinstance(config, dict):
         raise ModelUnreadable(f"The model in “{folder}” cannot be used: its config.json is not a JSON object.")
     return config

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
+from studio.ml.diffusion.words import WordTokenizer
 from studio.ui.collapsible import Collapsible
 from studio.ui.form import RequestForm
-from studio.ui.icons import IconButton
 from studio.ui.panel_layout import PanelLayout
+from studio.ui.text_fields import SeedField
 from studio.ui.theme import theme
 from studio_plugins.generate.catalog import ModelInfo
 from studio_plugins.generate.request import GenerateRequest
@@ -19,7 +20,7 @@ from studio_plugins.generate.words import examples, remark, suggestions, tokeniz
 
 
 class Controls(QWidget):
-    """Builds its parts into a PanelLayout. Signals: `changed` at every edit, `submitted` on Ctrl+Enter in the prompt."""
+    """Builds its parts into a PanelLayout. Signals: `changed` at every edit, `submitted` on Ctrl+Enter."""
 
     changed = Signal()
     submitted = Signal()
@@ -28,7 +29,7 @@ class Controls(QWidget):
         super().__init__(zones)
         self.hide()  # only the owner of the parts below, which live in the zones
         self._models = {info.id: info for info in models}
-        self._known = None
+        self._known: WordTokenizer | None = None
         self._history: tuple[str, ...] = ()
         self.form: RequestForm[GenerateRequest] = RequestForm(
             GenerateRequest, zones, providers={"models": lambda: [(i.id, i.title) for i in self._models.values()]}
@@ -42,12 +43,33 @@ class Controls(QWidget):
         self.form.changed.connect(self._edited)
         self.form.submitted.connect(self.submitted)
         self._model_id = ""
+        self.set_models(models)
+
+    def set_models(self, models: Sequence[ModelInfo]) -> None:
+        """Offer these models; the first is chosen when the one chosen is none of them."""
+        self._models = {info.id: info for info in models}
+        self._known = None
+        self.form.refresh_choices()
+        if self._models and self.model is None:
+            self.form.set_fields({"model": next(iter(self._models))})
         self._edited()
 
     @property
     def model(self) -> ModelInfo | None:
         """The chosen model, None when it is not on this machine."""
         return self._models.get(str(self.form.field("model").value()))
+
+    @property
+    def models(self) -> list[ModelInfo]:
+        """The models offered."""
+        return list(self._models.values())
+
+    @property
+    def seed(self) -> SeedField:
+        """The seed's editor, which also knows whether the seed is kept."""
+        field = self.form.field("seed")
+        assert isinstance(field, SeedField)
+        return field
 
     def set_history(self, prompts: Sequence[str]) -> None:
         """Earlier prompts, offered before the examples."""
@@ -92,7 +114,6 @@ class RunBar(QWidget):
         self._menu.setToolTipsVisible(True)
         more = QToolButton(self)
         more.setText("Queue")
-        more.setIcon(theme().icon("queue", "muted"))
         more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         more.setMenu(self._menu)
@@ -101,13 +122,15 @@ class RunBar(QWidget):
         self._more = more
         self.live = QToolButton(self)
         self.live.setText("Live")
-        self.live.setIcon(theme().icon("sparkle", "muted"))
         self.live.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.live.setCheckable(True)
-        self.live.setToolTip("Draw again with every change of the prompt or a setting. Live pictures are kept only when you ask")
+        self.live.setToolTip("Draw again with every change. Live pictures are kept only when you ask")
         self.live.setAccessibleName("Live mode")
         self.live.toggled.connect(self.live_toggled)
-        self.cancel = IconButton("stop", "Cancel what is being drawn (Esc)", self)
+        self.cancel = QToolButton(self)
+        self.cancel.setText("Cancel")
+        self.cancel.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.cancel.setToolTip("Cancel what is being drawn (Esc)")
         self.cancel.setEnabled(False)
         self.cancel.clicked.connect(self.cancelled)
         row = QHBoxLayout(self)
@@ -118,6 +141,7 @@ class RunBar(QWidget):
         row.addStretch(1)
         row.addWidget(self.cancel)
         theme().changed.connect(self._paint_icons)
+        self._paint_icons()
 
     def set_busy(self, running: int, waiting: int) -> None:
         """Show whether something runs, and how many wait."""
@@ -127,3 +151,4 @@ class RunBar(QWidget):
     def _paint_icons(self) -> None:
         self._more.setIcon(theme().icon("queue", "muted"))
         self.live.setIcon(theme().icon("sparkle", "muted"))
+        self.cancel.setIcon(theme().icon("stop", "error"))

@@ -13,17 +13,17 @@ from studio_plugins.generate.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from studio_plugins.generate.controls import Controls
-    from studio_plugins.generate.desk import Desk
+    from studio_plugins.generate.on_stage import OnStage
 
 FILE = Path(__file__).with_name("demo.npz")
 REQUEST = GenerateRequest(seed=7, batch=4)
 
 
-def show(desk: Desk, controls: Controls) -> None:
+def show(shown: OnStage, controls: Controls) -> None:
     """Show the example as if it had just been drawn; only the controls when the file is not there."""
     controls.show_request(REQUEST)
     if FILE.is_file():
-        desk.show_example(REQUEST, Trajectory.read(FILE))
+        shown.show_example(REQUEST, Trajectory.read(FILE))
 
 
 def draw(path: Path = FILE) -> None:

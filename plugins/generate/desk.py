@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from studio.engine import (
-    Cancelled, Done, EngineClosed, ErrorInfo, Event, Failed, Log, Metric, Preview, Priority, Progress, Snapshot, Started, Task,
-    TaskState,
+    Cancelled, Done, EngineClosed, ErrorInfo, Event, Failed, Log, Metric, Preview, Priority, Progress, Snapshot,
+    Started,
+    Task, TaskState,
 )  # fmt: skip
 from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.imagemeta import ImageMetadata
 from studio_plugins.generate import jobs, quick
 from studio_plugins.generate.insight import Insight
+from studio_plugins.generate.on_stage import OnStage
 from studio_plugins.generate.request import GenerateRequest, SweepRequest
 from studio_plugins.generate.results import GenerateResult, SweepResult
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.sweep import SweepState, sweep
-from studio_plugins.generate.sweep_labels import sweep_labels
-from studio_plugins.generate.trajectory import StepData, Trajectory
+from studio_plugins.generate.trajectory import StepData
 
 QUEUE = "generate"
+_UNSAVED = "{} The picture is still here: save it with “Save as…”."
 Actions = tuple[tuple[str, Callable[[], Any]], ...]
 
 
@@ -33,13 +34,12 @@ class Desk(QObject):
     """What the panel is doing.
 
     Signals: `said` (text, level, details, actions), `busy` (running, waiting), `status` (text, share done or None),
-    `shown` (the run on the stage changed), `settings_read` (ImageMetadata of a dropped picture).
+    `settings_read` (ImageMetadata of a dropped picture). What is on the stage is in `shown`.
     """
 
     said = Signal(str, str, str, object)
     busy = Signal(int, int)
     status = Signal(str, object)
-    shown = Signal()
     settings_read = Signal(object)
 
     def __init__(self, context: PanelContext, stage: Stage, insight: Insight, parent: QObject) -> None:
@@ -48,14 +48,11 @@ class Desk(QObject):
         self._stage = stage
         self._insight = insight
         self._tasks: list[Task] = []
-        self._on_stage = ""
+        self._task_id = ""
         self._begun: set[str] = set()
         self._cell = -1
-        self.request: GenerateRequest | None = None
-        self.sweep: SweepRequest | None = None
-        self.result: GenerateResult | SweepResult | None = None
-        self.record_id: str | None = None
-        self._files: dict[str, Path] = {}
+        self.shown = OnStage(stage, insight, self)
+        self.shown.status.connect(self.status)
 
     # --- submitting ---
 
@@ -63,7 +60,8 @@ class Desk(QObject):
         """Draw and keep. `front`: before others that wait; `instead`: of whatever runs or waits here."""
         if instead:
             self.cancel_all()
-        return self._submit(jobs.generate, request, request.prompt.strip() or "without a prompt", front=front, queue=QUEUE)
+        title = request.prompt.strip() or "without a prompt"
+        return self._submit(jobs.generate, request, title, front=front, queue=QUEUE)
 
     def live(self, request: GenerateRequest) -> Task | None:
         """Draw without keeping, in place of the live run before."""
@@ -79,6 +77,10 @@ class Desk(QObject):
         """Show a stored result."""
         return self._submit(quick.load_run, record_id, "reading a result", lane="quick", replace="load")
 
+    def find(self, kind: str, request: Mapping[str, Any]) -> Task | None:
+        """Show the stored result of exactly this request, if there is one."""
+        return self._submit(quick.find_run, quick.FindOrder(kind, request), "looking", lane="quick", replace="load")
+
     def read_settings(self, path: Path) -> Task | None:
         """Read what a picture file says of its making; `settings_read` follows."""
         return self._submit(quick.read_settings, path, f"reading {path.name}", lane="quick", replace="read")
@@ -90,8 +92,8 @@ class Desk(QObject):
 
     def keep(self) -> None:
         """Save the run shown, which was drawn in Live mode or could not be saved before."""
-        if isinstance(self.result, GenerateResult) and self.record_id is None:
-            self._submit(quick.keep, self.result, "saving", lane="quick", replace="keep")
+        if self.shown.unkept is not None:
+            self._submit(quick.keep, self.shown.unkept, "saving", lane="quick", replace="keep")
 
     def cancel(self) -> None:
         """Stop what runs; what waits stays."""
@@ -111,6 +113,8 @@ class Desk(QObject):
         except EngineClosed as error:
             self.said.emit(str(error), "warning", "", ())
             return None
+        if task.lane == "compute" and not self._live():
+            self.status.emit("waiting for the engine", 0.0)
         self._tasks.append(task)
         self._tell_busy()
         return task
@@ -140,22 +144,16 @@ class Desk(QObject):
             self._done(task, event.result)
         elif isinstance(event, Log):
             self.said.emit(event.text, event.level, "", ())
-        elif task.id == self._on_stage:
+        elif task.id == self._task_id:
             self._follow(task, event)
         if isinstance(event, (Started, Failed, Cancelled, Done)):
             self._tell_busy()
 
     def _begin(self, task: Task) -> None:
-        self._on_stage = task.id
+        self._task_id = task.id
         self._begun.add(task.id)
-        self.result, self.record_id, self._files = None, None, {}
-        if isinstance(task.request, SweepRequest):
-            self.show_sweep(task.request)
-        else:
-            self.request, self.sweep = task.request, None
-            self._stage.begin_run(captions(task.request))
-            self._insight.begin(task.request)
-        self.shown.emit()
+        self._cell = -1
+        self.shown.begin(task.request)
 
     def _follow(self, task: Task, event: Event) -> None:
         if isinstance(event, Progress):
@@ -164,14 +162,14 @@ class Desk(QObject):
             self.status.emit(text, event.done / event.total if event.total else 0.0)
         elif isinstance(event, Metric):
             if event.series == "seconds":
-                self._insight.show_cost(self.request, round(event.x), event.y, "")
+                self._insight.show_cost(self.shown.request, round(event.x), event.y, "")
             else:
                 self._insight.add_point(event.series, event.x, event.y)
         elif isinstance(event, Snapshot) and isinstance(event.data, StepData):
             self._stage.add_step(event.data)
         elif isinstance(event, Snapshot) and isinstance(event.data, SweepState):
             self._cell = event.data.cell
-        elif isinstance(event, Preview) and self.sweep is not None:
+        elif isinstance(event, Preview) and self.shown.sweep is not None:
             self._stage.show_cells(event.array, self._cell + 1)
 
     def _done(self, task: Task, result: Any) -> None:
@@ -180,7 +178,7 @@ class Desk(QObject):
         elif isinstance(result, Path):
             self.said.emit(f"Saved as {result}", "success", "", ())
         elif isinstance(result, quick.StoredRun):
-            self._loaded(task, result)
+            self._loaded(result)
         elif isinstance(result, GenerateResult) and task.lane == "quick":
             self._kept(result)
         elif isinstance(result, (GenerateResult, SweepResult)):
@@ -189,89 +187,33 @@ class Desk(QObject):
     def _drawn(self, task: Task, result: GenerateResult | SweepResult) -> None:
         if task.id not in self._begun:
             self._begin(task)  # it ran while the panel was hidden, when only the end of a task is delivered
-        if task.id != self._on_stage:
+        if task.id != self._task_id:
             return
-        self.result, self.record_id = result, result.record_id
-        if isinstance(result, SweepResult):
-            self.sweep = result.request
-            self._stage.show_cells(result.cells, len(result.cells))
-            self.status.emit(f"{len(result.cells)} pictures in {result.seconds:.1f} s", None)
-        else:
-            self.request = result.request
-            if result.steps is not None and len(result.steps.steps) != len(self._stage.steps):
-                self._stage.steps = list(result.steps.steps)
-            elif result.record_id and not self._stage.steps:
-                self.load(result.record_id)  # it was drawn while the panel was hidden: its steps are on disk
-            self._stage.finish(result.pictures)
-            self._insight.show_cost(result.request, result.request.steps, result.seconds, _device(result.provenance))
-            self.status.emit(f"{result.request.steps} steps in {result.seconds:.1f} s", None)
-        if result.record_id:
-            self._files = dict(self._context.results.files(result.record_id))
-        elif result.problem:
+        followed = bool(self._stage.steps)
+        self.shown.finish(result, self._files(result.record_id))
+        if isinstance(result, GenerateResult) and result.record_id and not followed:
+            self.load(result.record_id)  # its steps are on disk
+        if result.problem:
             actions: Actions = (("Try again", self.keep),) if isinstance(result, GenerateResult) else ()
-            text = f"{result.problem} The picture is still here: save it with “Save as…”."
-            self.said.emit(text, "warning", "", actions)
-        self.shown.emit()
+            self.said.emit(_UNSAVED.format(result.problem), "warning", "", actions)
 
     def _kept(self, result: GenerateResult) -> None:
         if result.record_id is None:
-            self.said.emit(f"{result.problem} The picture is still here: save it with “Save as…”.", "warning", "", ())
+            self.said.emit(_UNSAVED.format(result.problem), "warning", "", ())
             return
-        if isinstance(self.result, GenerateResult) and self.result.pictures is result.pictures:
-            self.result, self.record_id = replace(result, steps=self.result.steps), result.record_id
-            self._files = dict(self._context.results.files(result.record_id))
+        self.shown.mark_kept(result, self._files(result.record_id))
         self.said.emit("Kept in the History.", "success", "", ())
-        self.shown.emit()
 
-    def _loaded(self, task: Task, run: quick.StoredRun) -> None:
-        if self._live() and run.record.id != self.record_id:
-            return  # something newer is being drawn
-        self.show_stored(run)
+    def _files(self, record_id: str | None) -> Mapping[str, Path]:
+        return self._context.results.files(record_id) if record_id else {}
 
-    def show_stored(self, run: quick.StoredRun) -> None:
-        """A result read back from disk."""
-        record = run.record
-        self._on_stage, self.record_id, self._files = "", record.id, dict(record.files)
-        seconds = float(record.metrics.get("seconds", 0.0))
-        if record.kind == SweepRequest.kind:
-            request = SweepRequest.checked(**record.request)
-            self.show_sweep(request)
-            self.result = SweepResult(request, run.pictures, seconds, record.provenance, record.id)
-            self._stage.show_cells(run.pictures, len(run.pictures))
-        else:
-            drawn = GenerateRequest.checked(**record.request)
-            steps = list(run.steps.steps) if run.steps else []
-            evaluations = drawn.steps * drawn.evaluations_per_step
-            self.request, self.sweep = drawn, None
-            self.result = GenerateResult(drawn, run.pictures, seconds, evaluations, record.provenance, record.id)
-            self._insight.begin(drawn)
-            self._insight.show_curves(steps)
-            self._stage.show_run(run.pictures, steps, captions(drawn))
-            self._insight.show_cost(drawn, drawn.steps, seconds, _device(record.provenance))
-        self.status.emit(run.problem, None)
-        self.shown.emit()
-
-    def show_example(self, request: GenerateRequest, steps: Trajectory) -> None:
-        """A run that nobody waits for and that is not in the store (the pictures of the manual)."""
-        pictures = steps.steps[-1].x0
-        self.request, self.sweep, self.record_id = request, None, None
-        self._insight.begin(request)
-        self._insight.show_curves(list(steps.steps))
-        self._stage.show_run(pictures, steps.steps, captions(request))
-        self.shown.emit()
-
-    def show_sweep(self, request: SweepRequest) -> None:
-        """An empty grid for a sweep."""
-        self.sweep, self.request = request, None
-        self._cell = -1
-        labels = sweep_labels(request)
-        rows = labels.rows or ("",)
-        names = [", ".join(filter(None, (column, row))) for row in rows for column in labels.columns]
-        self._stage.begin_sweep(labels, names)
-        self._insight.clear()
+    def _loaded(self, run: quick.StoredRun) -> None:
+        if not self._live() or run.record.id == self.shown.record_id:  # else something newer is being drawn
+            self._task_id = ""
+            self.shown.show_stored(run)
 
     def _cancelled(self, task: Task) -> None:
-        if task.id == self._on_stage:
+        if task.id == self._task_id:
             steps = len(self._stage.steps)
             self.status.emit(f"cancelled after {steps} steps" if steps else "cancelled", None)
 
@@ -281,19 +223,5 @@ class Desk(QObject):
             half = task.request.replace(batch=max(1, task.request.batch // 2))
             actions = ((f"Draw {half.batch} at once", lambda: self.generate(half)),)
         self.said.emit(error.message, "error", error.details, actions)
-        if task.id == self._on_stage:
+        if task.id == self._task_id:
             self.status.emit("failed", None)
-
-    def file_of(self, index: int) -> Path | None:
-        """The file of a picture shown, when it is kept."""
-        names = sorted(name for name in self._files if name.endswith(".png") and name.startswith(("picture", "cell")))
-        return self._files[names[index]] if 0 <= index < len(names) else None
-
-
-def captions(request: GenerateRequest) -> list[str]:
-    """What stands below each picture of a run."""
-    return [f"seed {request.seed + i}" for i in range(request.batch)]
-
-
-def _device(provenance: Any) -> str:
-    return ", ".join(str(provenance[key]) for key in ("device", "dtype") if key in provenance)

@@ -1,4 +1,4 @@
-"""A request put to work: model and request in, one step record per network evaluation out. Runs on the engine's thread."""
+"""A request put to work: model and request in, one step record per network evaluation out. On the engine's thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def open_model(request: GenerateRequest, ctx: JobContext) -> Generator[Event | O
     folder = locate(request.model)
     files = weight_files(folder)
     dtype = ctx.dtype if request.precision == "auto" else request.precision
-    stamp = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in [folder / "config.json", *files])
+    states = [(path.name, path.stat()) for path in (folder / "config.json", *files)]
+    stamp = tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
     key = ("text2im", str(folder), stamp, ctx.device, dtype)
     model: TextToImage = yield Offload(ctx.models.get, key, lambda: _load(folder, ctx.device, dtype))
     return model

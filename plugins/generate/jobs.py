@@ -22,12 +22,14 @@ Running = Generator[Event | Offload, Any, GenerateResult]
 def generate(request: GenerateRequest, ctx: JobContext) -> Running:
     """Draw `request.batch` pictures.
 
-    Yields per step: Progress, Preview of x0, a Metric per norm (mean over the batch), and Snapshot "step <i>" (StepData) of each step
-    kept. Returns a GenerateResult that is in the results store already (services["results"]), or says why it is not.
+    Yields per step: Progress, Preview of x0, a Metric per norm (mean over the batch), and Snapshot "step <i>"
+    (StepData) of each step kept. Returns a GenerateResult that is in the results store already (services["results"]),
+    or says why it is not.
     """
     result = yield from live(request, ctx)
     yield Progress(request.steps, request.steps, "saving")
-    return (yield Offload(keep_run, result, ctx.services.get("results")))
+    kept: GenerateResult = yield Offload(keep_run, result, ctx.services.get("results"))
+    return kept
 
 
 def live(request: GenerateRequest, ctx: JobContext) -> Running:

@@ -64,7 +64,7 @@ def parameters_text(request: GenerateRequest, size: int, index: int = 0) -> str:
 
 
 def picture_png(request: GenerateRequest, picture: Pixels, provenance: Mapping[str, Any], index: int = 0) -> bytes:
-    """One picture of a run as PNG with the whole request inside; `provenance` gains which picture of the batch it is."""
+    """One picture of a run as PNG with the whole request inside, and which picture of the batch it is."""
     made = {**provenance, "picture": index, "seed": request.seed + index}
     text = parameters_text(request, picture.shape[0], index)
     return encode_png(picture, envelope(request.kind, request.to_dict(), made), text)

@@ -1,4 +1,4 @@
-"""Settings found in a picture or in the history, turned into a request, with everything that did not fit said in words."""
+"""Settings found in a picture or in the history, turned into a request; what did not fit is said in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.host.imagemeta import ImageMetadata
+from studio.host.imagemeta.foreign import NEUTRAL
 from studio.host.request import RequestError, form_spec
 from studio_plugins.generate.catalog import ModelInfo
 from studio_plugins.generate.request import SAMPLERS, GenerateRequest, SweepRequest
@@ -26,7 +27,7 @@ class NothingToRestore(ValueError):
 
 @dataclass(frozen=True)
 class Restored:
-    """A request to show, and a sentence for each thing that could not be taken over. `picture`: which of the batch it was."""
+    """A request to show, and what could not be taken over. `picture`: which of the batch it was."""
 
     request: GenerateRequest
     sweep: SweepRequest | None = None
@@ -38,7 +39,9 @@ class Restored:
 def from_picture(found: ImageMetadata, now: GenerateRequest, models: list[ModelInfo]) -> Restored:
     """The request in a picture file; what it does not say stays as it is `now`. Raises NothingToRestore."""
     if found.source is None:
-        raise NothingToRestore("This picture holds no settings to restore. It may have been saved without them or edited since.")
+        raise NothingToRestore(
+            "This picture holds no settings to restore. It may have been saved without them or edited since."
+        )
     if found.source != "glassbox":
         request, notes = from_neutral(found.mapped, now, models)
         return Restored(request, notes=[*notes, *found.unmapped], tool=_TOOLS[found.source])
@@ -51,7 +54,7 @@ def from_picture(found: ImageMetadata, now: GenerateRequest, models: list[ModelI
 
 
 def from_stored(kind: str, stored: Mapping[str, Any], models: list[ModelInfo]) -> Restored:
-    """A request as kept by this or another version of the panel: bad or unknown fields are named and get their defaults."""
+    """A request kept by this or another version: bad or unknown fields are named and get their defaults."""
     if kind == SweepRequest.kind:
         try:
             sweep = SweepRequest.checked(**stored)
@@ -77,6 +80,11 @@ def from_stored(kind: str, stored: Mapping[str, Any], models: list[ModelInfo]) -
     return Restored(request, notes=[*notes, *_missing_model(request, models)])
 
 
+def is_neutral(fields: Mapping[str, Any]) -> bool:
+    """Whether these are settings of another tool by neutral names: a request of ours names its batch, theirs cannot."""
+    return bool(fields) and "batch" not in fields and set(fields) <= set(NEUTRAL)
+
+
 def from_neutral(
     mapped: Mapping[str, Any], now: GenerateRequest, models: list[ModelInfo]
 ) -> tuple[GenerateRequest, list[str]]:
@@ -87,11 +95,11 @@ def from_neutral(
         if name in mapped:
             request = _changed(request, name, mapped[name], notes)
     if "sampler" in mapped:
-        name = _SAMPLER_NAMES.get(_plain(str(mapped["sampler"])))
-        if name is None:
+        sampler = _SAMPLER_NAMES.get(_plain(str(mapped["sampler"])))
+        if sampler is None:
             notes.append(f"sampler “{mapped['sampler']}” (not offered here, kept {SAMPLERS[request.sampler]})")
         else:
-            request = _changed(request, "sampler", name, notes)
+            request = _changed(request, "sampler", sampler, notes)
     if mapped.get("negative_prompt"):
         notes.append(f"negative prompt “{_short(str(mapped['negative_prompt']))}” (this model has none)")
     if "model" in mapped:

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMimeData, QTimer
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 
 from studio.engine import Event, Task
-from studio.host.commands import Command
 from studio.host.context import PanelContext
-from studio.host.export import Exportable, ExportError
-from studio.host.imagemeta import ImageMetadata
+from studio.host.export import Exportable
 from studio.host.panel import Panel
 from studio.host.request import RequestError
 from studio.ui.cards import EmptyState
 from studio.ui.panel_layout import PanelLayout
-from studio.ui.pictures import copy_picture
 from studio_plugins.generate import demo, sharing
 from studio_plugins.generate.axes import AxisSyntaxError
 from studio_plugins.generate.catalog import find_models
+from studio_plugins.generate.commands import register_commands
 from studio_plugins.generate.controls import Controls, RunBar
 from studio_plugins.generate.desk import Desk
 from studio_plugins.generate.insight import Insight
-from studio_plugins.generate.mapping import NothingToRestore, Restored, from_picture, from_stored
+from studio_plugins.generate.intake import Intake, dropped_picture
+from studio_plugins.generate.mapping import from_stored
+from studio_plugins.generate.outlet import Outlet
 from studio_plugins.generate.prompts import PromptHistory
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.script import script
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.stage_bar import StageBar
+from studio_plugins.generate.sweep import cell_request
 from studio_plugins.generate.words import examples
 
 LIVE_PAUSE_MS = 120
 VARIATIONS = 9
-_PICTURES = (".png", ".webp", ".jpg", ".jpeg")
 
 
 class GeneratePanel(Panel):
@@ -51,7 +50,7 @@ class GeneratePanel(Panel):
     # --- life ---
 
     def build(self) -> None:
-        self.models, problems = find_models([self.context.panel_dir / "models"])
+        self.models, problems = find_models([self._own_models])
         self.prompts = PromptHistory(self.context.panel_dir / "prompts.json")
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones, self.models)
@@ -59,6 +58,9 @@ class GeneratePanel(Panel):
         self.stage = Stage(self._empty_state(), self.zones)
         self.insight = Insight(self.zones)
         self.desk = Desk(self.context, self.stage, self.insight, self)
+        self.shown = self.desk.shown
+        self.intake = Intake(self, self.controls, self.desk)
+        self.outlet = Outlet(self, self.stage, self.desk)
         self.bar = StageBar(self.zones, self.stage, self)
         self.zones.set_stage(self.stage)
         self.zones.set_primary(
@@ -78,10 +80,25 @@ class GeneratePanel(Panel):
         self._live_timer.setSingleShot(True)
         self._live_timer.setInterval(LIVE_PAUSE_MS)
         self._connect()
-        self._register_commands()
+        register_commands(self)
         self.controls.form.prompt_field().focus_widget().setFocus()
+        self._tell_models(problems)
+
+    @property
+    def _own_models(self) -> Path:
+        return self.context.panel_dir / "models"
+
+    def find_models(self) -> None:
+        """Look again which models there are (one was added or removed)."""
+        self.models, problems = find_models([self._own_models])
+        self.controls.set_models(self.models)
+        self.message("")
+        self._tell_models(problems)
+
+    def _tell_models(self, problems: Sequence[str]) -> None:
         if not self.models:
-            self.message("No model is installed, so nothing can be drawn. Install Glassbox Studio again.", "error")
+            text = f"There is no model to draw with. Install the studio again, or put one into “{self._own_models}”."
+            self.message(text, "error", "", [("Look again", self.find_models)])
         elif problems:
             self.message(" ".join(problems), "warning")
 
@@ -97,36 +114,24 @@ class GeneratePanel(Panel):
         desk.said.connect(self.message)
         desk.busy.connect(self.run_bar.set_busy)
         desk.status.connect(bar.show_status)
-        desk.shown.connect(self._shown)
-        desk.settings_read.connect(self._settings_read)
+        self.shown.changed.connect(self._refresh)
+        desk.settings_read.connect(self.intake.picture_read)
         self.stage.step_shown.connect(lambda step: self.insight.show_step(step, self.stage.alone))
         self.stage.chosen.connect(lambda _index: self._chosen())
         bar.variations.connect(self.variations)
-        bar.save.connect(self.save_as)
-        bar.copy.connect(self.copy)
+        bar.save.connect(self.outlet.save_as)
+        bar.copy.connect(self.outlet.copy)
         bar.keep.connect(desk.keep)
         self.stage.set_sources(
-            desk.file_of,
-            [("Save as…", self.save_as), ("Use its settings", self.use_settings), ("Variations", self.variations)],
+            self.shown.file_of,
+            [
+                ("Save as…", self.outlet.save_as),
+                ("Use its settings", self.use_settings),
+                ("Variations", self.variations),
+            ],
         )
         escape = QShortcut(QKeySequence("Esc"), self)
         escape.activated.connect(self._escape)
-
-    def _register_commands(self) -> None:
-        offered: tuple[tuple[str, str, Callable[[], Any]], ...] = (
-            ("run", "Generate a picture", self.generate),
-            ("next", "Generate next, before what waits", lambda: self.generate(front=True)),
-            ("cancel", "Cancel what is being drawn", self.desk.cancel),
-            ("variations", "Draw variations of this picture", self.variations),
-            ("sweep", "Draw the grid of a sweep", self.run_sweep),
-            ("live", "Live mode on or off", self.run_bar.live.toggle),
-            ("save", "Save this picture as…", self.save_as),
-            ("copy", "Copy this picture", self.copy),
-            ("script", "Copy as Python", self.copy_script),
-            ("clear_prompts", "Forget earlier prompts", self._forget_prompts),
-        )
-        for name, text, callback in offered:
-            self.context.commands.register(Command(f"generate.{name}", text, callback, category="Generate"))
 
     def closing(self) -> None:
         self._live_timer.stop()
@@ -137,10 +142,10 @@ class GeneratePanel(Panel):
         form = self.controls.form.valid_value()
         return {
             "request": form.to_dict() if form else {"prompt": self.controls.prompt()},
-            "keep_seed": self._seed_field().fixed,
+            "keep_seed": self.controls.seed.fixed,
             "sweep": self.controls.sweep.state(),
             "layout": self.zones.state(),
-            "result": self.desk.record_id,
+            "result": self.shown.record_id,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -148,22 +153,20 @@ class GeneratePanel(Panel):
         if isinstance(stored, Mapping):
             self.controls.show_request(from_stored(GenerateRequest.kind, stored, self.models).request)
         if isinstance(state.get("keep_seed"), bool):
-            self._seed_field().set_fixed(state["keep_seed"])
+            self.controls.seed.set_fixed(state["keep_seed"])
         self.controls.sweep.restore(state.get("sweep"))
         self.zones.restore(state.get("layout"))
         if isinstance(state.get("result"), str):
             self.desk.load(state["result"])
 
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
-        restored = from_stored(kind, request, self.models)
-        self._show_restored(restored)
-        return restored.notes
+        return self.intake.restore_request(kind, request)
 
     def demo(self) -> None:
-        demo.show(self.desk, self.controls)
+        demo.show(self.shown, self.controls)
 
     def exportables(self) -> Sequence[Exportable]:
-        return sharing.exportables(self.desk, self.stage, self.insight)
+        return sharing.exportables(self.shown, self.stage, self.insight)
 
     def on_event(self, task: Task, event: Event) -> None:
         self.desk.on_event(task, event)
@@ -197,10 +200,10 @@ class GeneratePanel(Panel):
     def variations(self, index: int | None = None) -> None:
         """Nine pictures of the same settings with neighbouring seeds, the present one first."""
         at = self.stage.current if index is None else index
-        shown = sharing.request_of(self.desk, at) or self._request()
+        shown = self.shown.settings_of(at) or self._request()
         if shown is None:
             return
-        seed = shown.seed + (at if self.desk.sweep is None and self.desk.request is not None else 0)
+        seed = shown.seed + (at if self.shown.sweep is None and self.shown.request is not None else 0)
         try:
             self.desk.generate(shown.replace(seed=seed, batch=VARIATIONS))
         except RequestError as error:
@@ -237,7 +240,8 @@ class GeneratePanel(Panel):
             self.message(f"The prompt could not be added to the history on disk ({error}).", "warning")
         self.controls.set_history(self.prompts.prompts)
 
-    def _forget_prompts(self) -> None:
+    def forget_prompts(self) -> None:
+        """Clear the prompt history."""
         try:
             self.prompts.clear()
         except OSError as error:
@@ -252,104 +256,47 @@ class GeneratePanel(Panel):
 
     # --- what is shown ---
 
-    def _shown(self) -> None:
-        self.bar.refresh(self.desk)
+    def _refresh(self) -> None:
+        self.bar.refresh(self.shown)
         self.state_changed.emit()
 
     def _chosen(self) -> None:
-        if self.stage.step is not None:
+        if self.shown.sweep is not None:
+            self.insight.show_cell(cell_request(self.shown.sweep, self.stage.current))
+        elif self.stage.step is not None:
             self.insight.show_step(self.stage.step, self.stage.alone)
-        self.bar.refresh(self.desk)
+        self.bar.refresh(self.shown)
 
     def use_settings(self, index: int | None = None) -> None:
         """Put the settings of a picture shown into the controls."""
-        request = sharing.request_of(self.desk, self.stage.current if index is None else index)
+        request = self.shown.settings_of(self.stage.current if index is None else index)
         if request is not None:
             self.controls.show_request(request)
 
-    def copy(self) -> None:
-        """The picture shown, on the clipboard."""
-        pictures = self.stage.pictures()
-        if len(pictures):
-            copy_picture(pictures[self.stage.current])
-            self.bar.show_status("copied", None)
-
     def copy_script(self) -> None:
         """A Python script that draws the same, on the clipboard."""
-        request = self.desk.request or self._request()
-        if request is not None:
-            made = dict(self.desk.result.provenance) if self.desk.result is not None else {}
-            QGuiApplication.clipboard().setText(script(request, made))
-            self.message("The script is on the clipboard. It needs Glassbox Studio's Python, but no window.", "success")
-
-    def save_as(self, index: int | None = None) -> None:
-        """Ask where, then write the picture with its settings inside."""
-        try:
-            offered = sharing.picture(self.desk, self.stage, self.stage.current if index is None else index)
-        except ExportError as error:
-            self.message(str(error), "warning")
-            return
-        service = self.context.export
-        dialog = QFileDialog(self, "Save picture", service.suggest_name(offered), service.filters("image"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.fileSelected.connect(lambda name: self.desk.export(offered, Path(name)))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        self.outlet.copy_script(self.controls.form.valid_value())
 
     # --- pictures dropped here ---
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _dropped_picture(event.mimeData()) is not None and event.source() is None:
+        if dropped_picture(event.mimeData()) is not None and event.source() is None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = _dropped_picture(event.mimeData())
+        path = dropped_picture(event.mimeData())
         if path is not None:
             event.acceptProposedAction()
             self.desk.read_settings(path)
-
-    def _settings_read(self, found: ImageMetadata) -> None:
-        now = self.controls.form.valid_value() or GenerateRequest()
-        try:
-            restored = from_picture(found, now, self.models)
-        except NothingToRestore as error:
-            self.message(str(error), "warning")
-            return
-        self._show_restored(restored)
-        text = f"Settings taken from a picture made with {restored.tool}."
-        if restored.notes:
-            text = f"{text[:-1]}, except: {'; '.join(restored.notes)}."
-        actions: list[tuple[str, Callable[[], None]]] = []
-        if restored.picture is not None and restored.request.batch > 1:
-            text += f" It is picture {restored.picture + 1} of {restored.request.batch}."
-            alone = restored.request.replace(seed=restored.request.seed + restored.picture, batch=1)
-            actions.append(("Only this one", lambda: self.controls.show_request(alone)))
-        self.message(text, "warning" if restored.notes else "success", "", actions)
-
-    def _show_restored(self, restored: Restored) -> None:
-        self.controls.show_request(restored.request)
-        self._seed_field().set_fixed(True)
-        if restored.sweep is not None:
-            self.controls.sweep.show_request(restored.sweep)
-            self.controls.sweep_section.set_expanded(True)
-
-    def _seed_field(self) -> Any:
-        return self.controls.form.field("seed")
 
     def _empty_state(self) -> EmptyState:
         known = examples(self.models[0])[1:4] if self.models else []
         return EmptyState(
             "Write what you want to see",
             "The prompt on the left is an example. Press Ctrl+Enter and watch the picture form step by step.",
-            actions=[(text, lambda prompt=text: self._draw_example(prompt)) for text in known],
+            actions=[(text, partial(self._draw_example, text)) for text in known],
         )
 
     def _draw_example(self, prompt: str) -> None:
         self.controls.form.set_fields({"prompt": prompt})
         self.generate()
-
-
-def _dropped_picture(data: QMimeData) -> Path | None:
-    """The first local picture file among what is dragged."""
-    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-    return next((path for path in paths if path.suffix.lower() in _PICTURES), None)

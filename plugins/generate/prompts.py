@@ -12,7 +12,8 @@ MAX_PROMPTS = 200
 class PromptHistory:
     """Prompts in `path` (a JSON list of strings), newest first, each once.
 
-    A missing or damaged file reads as empty: the history is a convenience and must never stand in the way of a picture.
+    A missing or damaged file reads as empty: the history is a convenience and must never stand in the way of a
+    picture.
     """
 
     def __init__(self, path: Path, limit: int = MAX_PROMPTS) -> None:
@@ -25,7 +26,7 @@ class PromptHistory:
         return tuple(self._prompts)
 
     def add(self, prompt: str) -> None:
-        """Put a prompt in front. Raises OSError when the folder cannot be written (the prompt is remembered until exit)."""
+        """Put a prompt in front. Raises OSError when it cannot be written (it is then remembered until exit)."""
         prompt = prompt.strip()
         if not prompt or (self._prompts and self._prompts[0] == prompt):
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from studio_plugins.generate.grid import Pixels
 from studio_plugins.generate.keeping import STEPS_FILE, keep_run
 from studio_plugins.generate.results import GenerateResult
 from studio_plugins.generate.trajectory import Trajectory, TrajectoryUnreadable
+
+FIND_LIMIT = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,28 +41,54 @@ class ExportOrder:
     path: Path
 
 
+@dataclass(frozen=True)
+class FindOrder:
+    """Which result to look for."""
+
+    kind: str
+    request: Mapping[str, Any]
+
+
 def load_run(record_id: str, ctx: JobContext) -> Generator[Event | Offload, Any, StoredRun]:
     """Pictures and steps of a result. Raises ResultMissing, OSError."""
     yield Progress(0, 1, "reading the result")
-    return (yield Offload(_read_run, ctx.services["results"], record_id))
+    done: StoredRun = yield Offload(_read_run, ctx.services["results"], record_id)
+    return done
+
+
+def find_run(order: FindOrder, ctx: JobContext) -> Generator[Event | Offload, Any, StoredRun | None]:
+    """The newest stored result of exactly this request, None when there is none (any more)."""
+    yield Progress(0, 1, "looking for the picture")
+    done: StoredRun | None = yield Offload(_find_run, ctx.services["results"], order)
+    return done
 
 
 def read_settings(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, ImageMetadata]:
     """The settings in a picture file. Raises ImageMetadataError."""
     yield Progress(0, 1, "reading the picture")
-    return (yield Offload(read_metadata, path))
+    done: ImageMetadata = yield Offload(read_metadata, path)
+    return done
 
 
 def keep(result: GenerateResult, ctx: JobContext) -> Generator[Event | Offload, Any, GenerateResult]:
     """Save a run that was drawn without being kept."""
     yield Progress(0, 1, "saving")
-    return (yield Offload(keep_run, result, ctx.services.get("results")))
+    done: GenerateResult = yield Offload(keep_run, result, ctx.services.get("results"))
+    return done
 
 
 def export(order: ExportOrder, ctx: JobContext) -> Generator[Event | Offload, Any, Path]:
     """Write an exportable to a file. Raises ExportError, FileUnwritable."""
     yield Progress(0, 1, f"saving {order.path.name}")
-    return (yield Offload(order.service.save, order.exportable, order.path))
+    done: Path = yield Offload(order.service.save, order.exportable, order.path)
+    return done
+
+
+def _find_run(store: ResultsStore, order: FindOrder) -> StoredRun | None:
+    for record in store.records(kind=order.kind, limit=FIND_LIMIT):
+        if record.request == order.request:
+            return _read_run(store, record.id)
+    return None
 
 
 def _read_run(store: ResultsStore, record_id: str) -> StoredRun:

@@ -176,7 +176,7 @@ class SweepRequest(Request):
         if cells > MAX_CELLS:
             raise ValueError(f"{cells} pictures are too many for one grid; {MAX_CELLS} is the most")
         for _ in self.cells():
-            pass  # each cell is validated when it is made, so a bad value is refused here and not half-way through the run
+            pass  # making a cell validates it: a bad value is refused here and not half-way through the run
         return self
 
     @property

@@ -15,8 +15,8 @@ from studio_plugins.generate.trajectory import Trajectory
 class GenerateResult:
     """A finished run.
 
-    pictures: uint8 [N, H, W, 3]. record_id: where it is kept; None when it could not be saved, then `problem` says why and `steps`
-    holds what would have been in the file. seconds: time spent drawing, without waiting for others.
+    pictures: uint8 [N, H, W, 3]. record_id: where it is kept; None when it could not be saved, then `problem` says
+    why and `steps` holds what would have been in the file. seconds: time spent drawing, without waiting for others.
     """
 
     request: GenerateRequest

@@ -53,7 +53,8 @@ for seed, picture in zip(SEEDS, pictures):
 
 
 def script(request: GenerateRequest, provenance: Mapping[str, Any] | None = None) -> str:
-    """Python source. `provenance` (of a finished run) fixes device, number format and threads; without it the script chooses as the studio would."""
+    """Python source. `provenance` (of a finished run) fixes device, number format and threads; without it the script
+    chooses as the studio would."""
     made = provenance or {}
     bundled = not any(mark in request.model for mark in "/\\")
     device = str(made.get("device", ""))

@@ -1,44 +1,40 @@
-"""What can leave the panel: pictures, grid, animation, curves, script; and copying and saving one picture."""
+"""What can leave the panel: pictures, grid, animation, curves, script."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from studio.host.export import Animation, Exportable, ExportError, Picture, Table
 from studio.host.imagemeta import envelope
-from studio_plugins.generate.desk import Desk
 from studio_plugins.generate.grid import Pixels, enlarge, labelled_grid, tile
 from studio_plugins.generate.insight import TITLES, Insight
 from studio_plugins.generate.keeping import parameters_text
-from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.results import GenerateResult
+from studio_plugins.generate.on_stage import OnStage
 from studio_plugins.generate.script import script
 from studio_plugins.generate.stage import Stage
-from studio_plugins.generate.sweep import cell_request
 from studio_plugins.generate.sweep_labels import sweep_labels
 from studio_plugins.generate.trajectory import StepData
 
 GIF_SIDE = 384
 
 
-def exportables(desk: Desk, stage: Stage, insight: Insight) -> list[Exportable]:
-    """Everything there is to export now. Values are taken when this is called, so that writing needs no widget (plots excepted)."""
+def exportables(shown: OnStage, stage: Stage, insight: Insight) -> list[Exportable]:
+    """Everything there is to export now. Values are taken now, so that writing needs no widget (plots excepted)."""
     found: list[Exportable] = []
-    request = desk.request
+    request = shown.request
     pictures = stage.pictures()
     if stage.count:
-        found.append(picture(desk, stage, stage.current))
-        if desk.sweep is not None:
-            cells, sweep = list(pictures), desk.sweep
-            glassbox = envelope(sweep.kind, sweep.to_dict(), _provenance(desk))
+        found.append(picture(shown, stage, stage.current))
+        if shown.sweep is not None:
+            cells, sweep = list(pictures), shown.sweep
+            glassbox = envelope(sweep.kind, sweep.to_dict(), shown.provenance)
             found.append(
                 Exportable("grid", "image", lambda: Picture(labelled_grid(cells, sweep_labels(sweep)), glassbox))
             )
         elif len(pictures) > 1 and request is not None:
-            glassbox = envelope(request.kind, request.to_dict(), _provenance(desk))
+            glassbox = envelope(request.kind, request.to_dict(), shown.provenance)
             found.append(Exportable("all pictures", "image", lambda: Picture(tile(pictures), glassbox)))
     if stage.steps and request is not None:
         steps = list(stage.steps)
@@ -50,34 +46,27 @@ def exportables(desk: Desk, stage: Stage, insight: Insight) -> list[Exportable]:
             Exportable("cosine plot", "plot", insight.cosine.plot_item),
         ]
     if request is not None:
-        made = _provenance(desk)
+        made = shown.provenance
         found.append(Exportable("script", "script", lambda: script(request, made)))
     return found
 
 
-def picture(desk: Desk, stage: Stage, index: int) -> Exportable:
+def picture(shown: OnStage, stage: Stage, index: int) -> Exportable:
     """One picture as it is shown; the result itself carries its settings, a step on the way does not."""
     pictures = stage.pictures()
     if not 0 <= index < len(pictures):
         raise ExportError("There is no picture yet. Press Generate first.")
     pixels: Pixels = np.array(pictures[index])
-    request = request_of(desk, index)
+    request = shown.settings_of(index)
     if request is None or not stage.at_end:
         step = stage.step
         return Exportable(f"step {step.index + 1}" if step else "picture", "image", lambda: Picture(pixels))
-    own = 0 if desk.sweep is not None else index
-    made = {**_provenance(desk), "picture": own, "seed": request.seed + own}
+    own = 0 if shown.sweep is not None else index
+    made = {**shown.provenance, "picture": own, "seed": request.seed + own}
     data = Picture(
         pixels, envelope(request.kind, request.to_dict(), made), parameters_text(request, pixels.shape[0], own)
     )
     return Exportable(request.prompt.strip()[:50] or "picture", "image", lambda: data)
-
-
-def request_of(desk: Desk, index: int) -> GenerateRequest | None:
-    """The settings of a picture shown: those of the run, or of its cell of the sweep."""
-    if desk.sweep is not None:
-        return cell_request(desk.sweep, index)
-    return desk.request
 
 
 def animation(steps: list[StepData], *, noisy: bool) -> Animation:
@@ -97,12 +86,3 @@ def step_table(steps: list[StepData]) -> Table:
             for column, value in zip(columns.values(), row, strict=True):
                 column.append(value)
     return Table(columns)
-
-
-def _provenance(desk: Desk) -> Mapping[str, Any]:
-    return dict(desk.result.provenance) if desk.result is not None else {}
-
-
-def has_unkept(desk: Desk) -> bool:
-    """Whether the run shown is finished and not in the results store."""
-    return isinstance(desk.result, GenerateResult) and desk.record_id is None

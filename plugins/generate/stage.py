@@ -1,8 +1,9 @@
-"""The centre: the picture as it forms, a batch or a sweep side by side, and the timeline to go back through the steps."""
+"""The centre: the picture as it forms, a batch or a sweep side by side, and the timeline of all steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from studio_plugins.generate.trajectory import StepData, stride
 class Stage(QWidget):
     """Shows one run or one sweep.
 
-    `begin_run`, then `add_step` for each step kept (or `show_run` for a whole one), `finish` with the result. `begin_sweep`, then
-    `show_cells`. Signals: `step_shown` (StepData, when the person or the run moves on), `chosen` (picture of the batch or sweep, −1 none).
+    `begin_run`, then `add_step` for each step kept (or `show_run` for a whole one), `finish` with the result.
+    `begin_sweep`, then `show_cells`. Signals: `step_shown` (StepData, when the person or the run moves on), `chosen`
+    (picture of the batch or sweep, −1 none).
     """
 
     step_shown = Signal(object)
@@ -87,7 +89,8 @@ class Stage(QWidget):
     @property
     def at_end(self) -> bool:
         """Whether what is shown is the result itself and not a step on the way."""
-        return self.final is not None and not self._noisy and (not self.steps or self.timeline.value == len(self.steps) - 1)
+        last = not self.steps or self.timeline.value == len(self.steps) - 1
+        return last and self.final is not None and not self._noisy
 
     def pictures(self) -> Pixels:
         """What is shown now, [N, H, W, 3]."""
@@ -192,14 +195,17 @@ class Stage(QWidget):
             self._show()
             self.grid.setFocus()
 
-    def set_sources(self, file_of: Callable[[int], Path | None], actions: list[tuple[str, Callable[[int], Any]]]) -> None:
+    def set_sources(
+        self, file_of: Callable[[int], Path | None], actions: Sequence[tuple[str, Callable[[int], Any]]]
+    ) -> None:
         """Where a dragged picture's file is, and what the context menus offer for a picture."""
         self.grid.file_source = file_of
         self.view.file_source = lambda: file_of(self.current)
         self.grid.menu_actions = [("Look at it alone", self.show_alone), *actions]
-        self.view.menu_actions = [
-            (text, lambda act=act: act(self.current)) for text, act in actions
-        ]  # fmt: skip
+        self.view.menu_actions = [(text, partial(self._on_current, act)) for text, act in actions]
+
+    def _on_current(self, action: Callable[[int], Any]) -> None:
+        action(self.current)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self._alone is not None:

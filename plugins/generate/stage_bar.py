@@ -7,8 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QLabel, QProgressBar, QToolButton, Q
 
 from studio.ui.icons import IconButton
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.generate.desk import Desk
-from studio_plugins.generate.sharing import has_unkept
+from studio_plugins.generate.on_stage import OnStage
 from studio_plugins.generate.stage import Stage
 
 
@@ -47,7 +46,9 @@ class StageBar(QWidget):
         self._keep.setText("Keep")
         self._keep.setToolTip("Save this picture in the History")
         self._keep.clicked.connect(lambda _checked=False: self.keep.emit())
-        self._vary = IconButton("grid", "Variations: the same settings with nine neighbouring seeds", zones)
+        self._vary = QToolButton(zones)
+        self._vary.setText("Variations")
+        self._vary.setToolTip("Nine pictures with the same settings and neighbouring seeds")
         self._vary.clicked.connect(lambda _checked=False: self.variations.emit())
         self._copy = IconButton("copy", "Copy this picture", zones)
         self._copy.clicked.connect(lambda _checked=False: self.copy.emit())
@@ -69,9 +70,9 @@ class StageBar(QWidget):
     def status(self) -> str:
         return self._status.text()
 
-    def refresh(self, desk: Desk) -> None:
+    def refresh(self, shown: OnStage) -> None:
         """Offer what is possible with the run shown."""
-        self._unkept = has_unkept(desk)
+        self._unkept = shown.unkept is not None
         self._show_state()
 
     def _show_state(self) -> None:

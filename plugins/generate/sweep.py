@@ -29,14 +29,16 @@ class SweepState:
 def sweep(request: SweepRequest, ctx: JobContext) -> Generator[Event | Offload, Any, SweepResult]:
     """Draw every cell, row by row.
 
-    Yields per step: Progress over all steps of all cells, Preview [cells, H, W, 3] with what there is so far (cells to come are
-    blank), Snapshot "sweep" (SweepState). Returns a SweepResult that is in the results store already, or says why it is not.
+    Yields per step: Progress over all steps of all cells, Preview [cells, H, W, 3] with what there is so far (cells
+    to come are blank), Snapshot "sweep" (SweepState). Returns a SweepResult that is in the results store already, or
+    says why it is not.
     """
     cells = [cell for _, _, cell in request.cells()]
     total = sum(cell.steps for cell in cells)
     done, seconds = 0, 0.0
     pictures: list[Pixels] = []
-    base, provenance = request.base, {}
+    base = request.base
+    provenance: dict[str, Any] = {}
     yield Progress(0, total, "opening the model")
     for i, cell in enumerate(cells):
         model = yield from open_model(cell, ctx)
@@ -59,7 +61,8 @@ def sweep(request: SweepRequest, ctx: JobContext) -> Generator[Event | Offload, 
     result = SweepResult(request.replace(base=base), arranged(pictures, len(cells)), seconds, provenance)
     yield Snapshot("sweep", SweepState(len(cells), len(cells)))
     yield Progress(total, total, "saving")
-    return (yield Offload(keep_sweep, result, ctx.services.get("results")))
+    kept: SweepResult = yield Offload(keep_sweep, result, ctx.services.get("results"))
+    return kept
 
 
 def arranged(pictures: list[Pixels], count: int) -> Pixels:

@@ -25,9 +25,9 @@ class TrajectoryUnreadable(ValueError):
 class StepData:
     """One denoising step of a batch of N.
 
-    x_t: float16 [N, H, W, 3], what the network saw. x0: uint8 [N, H, W, 3], the picture it then predicted. `t` is the original step,
-    `alpha_bar` the share of signal in x_t. norms: float32 [4, N]: ‖ε(x|y)‖₂, ‖ε(x|∅)‖₂, ‖ε(x|y) − ε(x|∅)‖₂ and the cosine between
-    the first two; NaN where a branch was not computed.
+    x_t: float16 [N, H, W, 3], what the network saw. x0: uint8 [N, H, W, 3], the picture it then predicted. `t` is the
+    original step, `alpha_bar` the share of signal in x_t. norms: float32 [4, N]: ‖ε(x|y)‖₂, ‖ε(x|∅)‖₂, ‖ε(x|y) −
+    ε(x|∅)‖₂ and the cosine between the first two; NaN where a branch was not computed.
     """
 
     index: int
@@ -40,7 +40,7 @@ class StepData:
 
     @property
     def noisy(self) -> Pixels:
-        """x_t as a picture: the range −r…r as black…white, r = √ᾱ + 2√(1 − ᾱ), which is the picture's own range where no noise is left."""
+        """x_t as a picture: −r…r as black…white, r = √ᾱ + 2√(1 − ᾱ), the picture's own range where no noise is left."""
         reach = np.float32(np.sqrt(self.alpha_bar) + 2 * np.sqrt(1 - self.alpha_bar))
         return to_pixels(self.x_t.astype(np.float32) / reach)
 
@@ -78,23 +78,27 @@ class Trajectory:
         try:
             with zipfile.ZipFile(path) as archive:
                 if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
-                    raise TrajectoryUnreadable(f"“{path.name}” holds more than {MAX_FILE_BYTES >> 20} MiB; it is not a step file")
+                    limit = MAX_FILE_BYTES >> 20
+                    raise TrajectoryUnreadable(f"“{path.name}” holds more than {limit} MiB; it is not a step file")
             with np.load(path, allow_pickle=False) as data:
                 arrays = {name: data[name] for name in ("x_t", "x0", "norms", "index", "t", "alpha_bar", "total")}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, TrajectoryUnreadable):
                 raise
-            raise TrajectoryUnreadable(f"The steps of this picture cannot be read ({error}); the picture is whole.") from error
+            text = f"The steps of this picture cannot be read ({error}); the picture is whole."
+            raise TrajectoryUnreadable(text) from error
         return cls(_steps(arrays, path.name))
 
 
 def to_pixels(x: NDArray[np.float32]) -> Pixels:
     """[-1, 1] -> uint8, rounded half up: floor(127.5 (x + 1) + 0.5), clipped."""
-    return np.clip(np.floor((x + np.float32(1)) * np.float32(127.5) + np.float32(0.5)), 0, 255).astype(np.uint8)
+    grey = np.floor((x + np.float32(1)) * np.float32(127.5) + np.float32(0.5))
+    pixels: Pixels = np.clip(grey, 0, 255).astype(np.uint8)
+    return pixels
 
 
 def stride(steps: int, values_per_step: int) -> int:
-    """Every how many steps one is kept, so that `values_per_step` values (3 bytes each) of all kept steps stay in bounds."""
+    """Every how many steps one is kept, so that all kept ones, `values_per_step` times 3 bytes each, stay in bounds."""
     return max(1, -(-steps * values_per_step * 3 // MAX_TRAJECTORY_BYTES))
 
 

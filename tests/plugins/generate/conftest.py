@@ -125,7 +125,7 @@ def desk_room(qtbot, tmp_path, bundled):
         folder.mkdir(exist_ok=True)
         commands = CommandRegistry()
         context = PanelContext(
-            "generate", engine, store, SettingsStore(tmp_path / "settings.toml"), commands, ExportService(), folder, window
+            "generate", engine, store, SettingsStore(tmp_path / "s.toml"), commands, ExportService(), folder, window
         )
         panel = GeneratePanel(context)
         qtbot.addWidget(panel)

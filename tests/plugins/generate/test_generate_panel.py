@@ -17,12 +17,13 @@ LONG = 60_000
 
 def drawn(qtbot, panel):
     """Wait until the run shown is finished."""
-    qtbot.waitUntil(lambda: panel.desk.result is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: panel.shown.result is not None, timeout=LONG)
 
 
 def quiet(qtbot, panel):
     """Wait until nothing runs or waits and every event has arrived."""
-    qtbot.waitUntil(lambda: panel.context.engine.wait_idle(0) and panel.context.window.pump.watching() == 0, timeout=LONG)
+    engine, pump = panel.context.engine, panel.context.window.pump
+    qtbot.waitUntil(lambda: engine.wait_idle(0) and pump.watching() == 0, timeout=LONG)
 
 
 def test_one_key_press_makes_a_picture_that_is_kept(qtbot, desk_room):
@@ -36,7 +37,7 @@ def test_one_key_press_makes_a_picture_that_is_kept(qtbot, desk_room):
     assert len(desk_room.store.records()) == 1, "one key press is one run"
     assert panel.stage.count == 1 and panel.stage.timeline.count() == 4
     assert "4 steps" in panel.bar.status()
-    file = panel.desk.file_of(0)
+    file = panel.shown.file_of(0)
     assert (np.asarray(Image.open(file)) == panel.stage.pictures()[0]).all()
     assert panel.prompts.prompts == ("a cat left of a dog",)
 
@@ -68,7 +69,7 @@ def test_the_guided_length_is_that_of_the_guided_noise(qtbot, desk_room):
     panel = desk_room()
     panel.generate()
     drawn(qtbot, panel)
-    request = panel.desk.request
+    request = panel.shown.request
     model = load_text2im(locate("tiny"))
     records = model.sample([request.prompt], [request.seed], scale=request.guidance_scale, steps=request.steps)
     for step, record in zip(panel.stage.steps, records, strict=True):
@@ -87,10 +88,11 @@ def test_cancel_stops_within_a_step_and_keeps_what_there_is_to_see(qtbot, desk_r
 
 
 def test_the_queue_runs_one_after_another_and_next_goes_first(qtbot, desk_room):
-    panel = desk_room(steps=30)
+    panel = desk_room(steps=100)
     for seed, front in ((1, False), (2, False), (3, True)):
         panel.controls.form.set_fields({"seed": seed})
         panel.generate(front=front)
+        qtbot.waitUntil(lambda: bool(panel.stage.steps), timeout=LONG)
     qtbot.waitUntil(lambda: panel.run_bar._more.text() == "Queue (2)", timeout=LONG)
     quiet(qtbot, panel)
     records = desk_room.store.records()
@@ -106,7 +108,7 @@ def test_draw_instead_cancels_what_runs_and_waits(qtbot, desk_room):
     panel.generate(instead=True)
     quiet(qtbot, panel)
     assert [record.request["seed"] for record in desk_room.store.records()] == [9]
-    assert panel.desk.request.seed == 9 and len(panel.stage.steps) == 3
+    assert panel.shown.request.seed == 9 and len(panel.stage.steps) == 3
 
 
 def test_live_redraws_with_every_change_and_keeps_nothing_until_asked(qtbot, desk_room):
@@ -115,7 +117,7 @@ def test_live_redraws_with_every_change_and_keeps_nothing_until_asked(qtbot, des
     for scale in (1.0, 2.0, 3.0, 4.5):
         panel.controls.form.set_fields({"guidance_scale": scale})
     drawn(qtbot, panel)
-    qtbot.waitUntil(lambda: panel.desk.request.guidance_scale == 4.5 and panel.desk.result is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: panel.shown.request.guidance_scale == 4.5 and panel.shown.result is not None, timeout=LONG)
     quiet(qtbot, panel)
     assert desk_room.store.records() == []
     assert panel.bar._keep.isVisible()
@@ -124,7 +126,7 @@ def test_live_redraws_with_every_change_and_keeps_nothing_until_asked(qtbot, des
     quiet(qtbot, panel)
     records = desk_room.store.records()
     assert [record.request["guidance_scale"] for record in records] == [4.5]
-    assert not panel.bar._keep.isVisible() and panel.desk.file_of(0) is not None
+    assert not panel.bar._keep.isVisible() and panel.shown.file_of(0) is not None
 
 
 def test_a_batch_can_be_looked_at_one_by_one_and_varied(qtbot, desk_room):
@@ -140,8 +142,8 @@ def test_a_batch_can_be_looked_at_one_by_one_and_varied(qtbot, desk_room):
     assert numbers == f"{panel.stage.steps[-1].norms[1, 1]:.2f}"
     second = panel.stage.pictures()[1]
     panel.variations()
-    qtbot.waitUntil(lambda: panel.stage.count == 9 and panel.desk.result is not None, timeout=LONG)
-    assert panel.desk.request.seed == 6 and panel.stage.alone is None
+    qtbot.waitUntil(lambda: panel.stage.count == 9 and panel.shown.result is not None, timeout=LONG)
+    assert panel.shown.request.seed == 6 and panel.stage.alone is None
     assert np.abs(panel.stage.pictures()[0].astype(int) - second).max() <= 1
     qtbot.keyClick(panel.stage.grid, Qt.Key.Key_Return)
     assert panel.stage.alone is not None
@@ -241,7 +243,7 @@ def test_a_store_that_cannot_be_written_still_shows_the_picture_and_can_try_agai
     monkeypatch.setattr(ResultsStore, "add", add)
     dict(panel.last_message.actions)["Try again"]()
     quiet(qtbot, panel)
-    assert len(desk_room.store.records()) == 1 and panel.desk.file_of(0) is not None
+    assert len(desk_room.store.records()) == 1 and panel.shown.file_of(0) is not None
 
 
 def test_a_picture_gives_back_its_settings_and_those_of_other_tools_are_mapped(qtbot, desk_room, tmp_path):
@@ -249,22 +251,26 @@ def test_a_picture_gives_back_its_settings_and_those_of_other_tools_are_mapped(q
     panel.controls.form.set_fields({"batch": 2, "sampler": "ddim", "eta": 0.5})
     panel.generate()
     drawn(qtbot, panel)
-    want = panel.desk.request
+    want = panel.shown.request
     panel.controls.form.set_fields({"prompt": "dog", "sampler": "ddpm", "seed": 77, "batch": 1})
-    panel.desk.read_settings(panel.desk.file_of(1))
+    panel.desk.read_settings(panel.shown.file_of(1))
     qtbot.waitUntil(lambda: panel.last_message is not None, timeout=LONG)
     assert panel.controls.form.value() == want and "picture 2 of 2" in panel.last_message.text
     dict(panel.last_message.actions)["Only this one"]()
     assert (panel.controls.form.value().seed, panel.controls.form.value().batch) == (6, 1)
 
-    text = "a red apple\nNegative prompt: blurry\nSteps: 12, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Seed: 123, Size: 512x512, Model: sd15"
+    text = (
+        "a red apple\nNegative prompt: blurry\n"
+        "Steps: 12, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Seed: 123, Size: 512x512, Model: sd15"
+    )
     foreign = tmp_path / "foreign.png"
     foreign.write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8), None, text))
     panel.message("")
     panel.desk.read_settings(foreign)
     qtbot.waitUntil(lambda: panel.last_message is not None, timeout=LONG)
     form = panel.controls.form.value()
-    assert (form.prompt, form.steps, form.sampler, form.guidance_scale, form.seed) == ("a red apple", 12, "dpmpp_2m", 6.5, 123)
+    assert (form.prompt, form.steps, form.sampler) == ("a red apple", 12, "dpmpp_2m")
+    assert (form.guidance_scale, form.seed) == (6.5, 123)
     for part in ("AUTOMATIC1111", "blurry", "sd15", "512×512"):
         assert part in panel.last_message.text
 
@@ -294,6 +300,21 @@ def test_a_session_comes_back_with_its_picture_and_steps(qtbot, desk_room):
     assert len(again.insight.norms.data()["‖ε(x|y)‖"][0]) == 4
 
 
+def test_restoring_a_result_of_the_history_shows_its_picture_and_steps(qtbot, desk_room):
+    panel = desk_room()
+    panel.generate()
+    drawn(qtbot, panel)
+    quiet(qtbot, panel)
+    first, kept = panel.stage.pictures(), desk_room.store.records()[0]
+    panel.controls.form.set_fields({"seed": 40})
+    panel.generate()
+    quiet(qtbot, panel)
+    assert panel.restore_request(kept.kind, kept.request) == []
+    quiet(qtbot, panel)
+    assert panel.shown.record_id == kept.id and (panel.stage.pictures() == first).all() and len(panel.stage.steps) == 4
+    assert panel.controls.form.value().seed == 5
+
+
 def test_restoring_a_stored_request_names_what_does_not_fit(qtbot, desk_room):
     panel = desk_room()
     stored = {**GenerateRequest(prompt="two cats", model="tiny", seed=3).to_dict(), "steps": 0, "mystery": 1}
@@ -305,6 +326,10 @@ def test_restoring_a_stored_request_names_what_does_not_fit(qtbot, desk_room):
     )
     assert panel.restore_request("sweep", sweep.to_dict()) == []
     assert panel.controls.sweep.request(sweep.base) == sweep
+    foreign = {"prompt": "a dog", "sampler": "Euler a", "seed": 9, "width": 512, "height": 512}
+    notes = panel.restore_request("generate", foreign)
+    assert len(notes) == 2 and "Euler a" in notes[0] and "512×512" in notes[1]
+    assert (panel.controls.form.value().prompt, panel.controls.form.value().seed) == ("a dog", 9)
     assert "not on this machine" in panel.restore_request("generate", GenerateRequest().to_dict())[0]
 
 
@@ -321,7 +346,7 @@ def test_everything_offered_for_export_can_be_written(qtbot, desk_room, tmp_path
             if form.available:
                 path = service.save(item, tmp_path / f"{place}{form.suffixes[0]}")
                 assert path.stat().st_size > 0
-    panel.copy()
+    panel.outlet.copy()
     assert QGuiApplication.clipboard().image().width() == 16
     panel.copy_script()
     assert "load_text2im" in QGuiApplication.clipboard().text()
