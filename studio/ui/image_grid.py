@@ -215,6 +215,9 @@ class ImageGrid(QAbstractScrollArea):
             self._pressed = None
             drag_out(self, self.file_source(index) if self.file_source else None, self._images[index])
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pressed = None
+
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         index = self.index_at(event.position().toPoint())
         if index >= 0:
