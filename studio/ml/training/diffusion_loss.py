@@ -1,8 +1,9 @@
 """The hybrid loss of learned-variance diffusion (Nichol & Dhariwal 2021, arXiv 2102.09672) for networks that predict v.
 
 L = w(t) |v - v_theta|^2 + vb_t with v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans & Ho 2022, arXiv 2202.00512); vb_t (bits per
-dimension) trains the variance alone: the mean is detached. |v - v_theta|^2 = (1 + SNR) |x_0 - x_theta|^2, which w(t) caps at
-1 + gamma: w = (1 + min(SNR, gamma)) / (1 + SNR), in the spirit of min-SNR weights (Hang et al. 2023, arXiv 2303.09556).
+dimension) trains the variance alone: the mean is detached. As |v - v_theta|^2 = (1 + SNR) |x_0 - x_theta|^2, the weights say what an
+error of x_0 costs: floor + min(SNR, gamma). floor = 0 are min-SNR weights (Hang et al. 2023, arXiv 2303.09556); a floor of 1 makes the
+noisiest steps, where background and layout are decided, count as much as they would by v alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from studio.ml.diffusion.schedule import Floats, Schedule
 class HybridLoss:
     """Loss of a network that returns v and variance interpolation, for the schedule it is trained on."""
 
-    def __init__(self, schedule: Schedule, *, gamma: float = 5.0) -> None:
+    def __init__(self, schedule: Schedule, *, gamma: float = 5.0, floor: float = 0.05) -> None:
         def table(values: Floats) -> Tensor:
             # worked out in float64 and only then rounded: 1 - abar near t = 0 would lose three digits in float32
             return torch.from_numpy(values).float()
@@ -31,7 +32,7 @@ class HybridLoss:
         self.mean_xt = table((1 - prev) * np.sqrt(1 - betas) / (1 - abar))
         self.log_beta = table(np.log(betas))
         self.posterior_log_variance = table(schedule.posterior_log_variance_clipped)
-        self.weight = table((1 + np.minimum(snr, gamma)) / (1 + snr))
+        self.weight = table((floor + np.minimum(snr, gamma)) / (1 + snr))
 
     def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps."""

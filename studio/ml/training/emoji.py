@@ -31,6 +31,8 @@ class EmojiBase:
     """Learn p(picture | caption) of emoji scenes; a fifth of the captions is dropped, so the same network is unconditional too.
 
     `network` is the flat configuration of the U-Net and its text transformer, without the size of the vocabulary.
+    The first `layout_pictures` pictures are drawn with the mix `layout` and weigh the noisiest steps fully, which teaches backgrounds
+    and places; the rest follow the vocabulary's own mix with min-SNR weights, which teach the objects.
     """
 
     name = "emoji-base"
@@ -38,21 +40,32 @@ class EmojiBase:
     drop_caption = 0.2
 
     def __init__(
-        self, pixels: int, vocabulary: scenes.Vocabulary, network: Mapping[str, Any], *, seed: int = 0
+        self,
+        pixels: int,
+        vocabulary: scenes.Vocabulary,
+        network: Mapping[str, Any],
+        *,
+        layout: Mapping[scenes.Kind, float] | None = None,
+        layout_pictures: int = 0,
+        seed: int = 0,
     ) -> None:
         self.pixels, self.vocabulary, self.seed = pixels, vocabulary, seed
+        self.layout = scenes.Vocabulary(vocabulary.nouns, vocabulary.backgrounds, dict(layout or vocabulary.mix))
+        self.layout_pictures = layout_pictures
         self.tokenizer = WordTokenizer(captions.words(vocabulary), captions.phrases(vocabulary))
         self.network = {**network, "n_vocab": self.tokenizer.size}
         self.schedule = Schedule.named(self.schedule_name)
+        self.layout_objective = HybridLoss(self.schedule, floor=1.0)
         self.objective = HybridLoss(self.schedule)
 
     def build(self) -> Text2ImUNet:
         return Text2ImUNet(*split_config(self.network))
 
     def sample(self, index: int) -> dict[str, Tensor]:
-        """image [3, H, W] in [-1, 1], tokens and mask [L], t, noise [3, H, W]."""
+        """image [3, H, W] in [-1, 1], tokens and mask [L], t, noise [3, H, W], layout: which of the two phases it belongs to."""
         rng = np.random.default_rng((self.seed, index))
-        scene = scenes.draw(rng, self.vocabulary)
+        layout = index < self.layout_pictures
+        scene = scenes.draw(rng, self.layout if layout else self.vocabulary)
         text = captions.caption(scene, rng)
         image = scenes.render(scene, self.pixels).astype(np.float32) / 127.5 - 1
         tokens, mask = self._encode("" if rng.random() < self.drop_caption else text)
@@ -62,6 +75,7 @@ class EmojiBase:
             "mask": mask,
             "t": torch.tensor(rng.integers(self.schedule.T)),
             "noise": torch.from_numpy(rng.standard_normal((3, self.pixels, self.pixels), dtype=np.float32)),
+            "layout": torch.tensor(layout),
         }
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -69,7 +83,8 @@ class EmojiBase:
         x_t = self.objective.noised(x0, t, noise).contiguous(memory_format=torch.channels_last)
         # text is encoded inside the network's forward, or a wrapper that synchronises gradients would miss it
         output = network(x_t, t, tokens=batch["tokens"], mask=batch["mask"])
-        return self.objective(output, x0, x_t, t, noise)
+        objective = self.layout_objective if bool(batch["layout"][0]) else self.objective
+        return objective(output, x0, x_t, t, noise)
 
     @torch.no_grad()
     def preview(self, network: nn.Module) -> NDArray[np.uint8]:
@@ -108,7 +123,7 @@ class EmojiBase:
         one_in = scenes.HELD_OUT_ONE_IN
         return (
             f"Endless rendered scenes (`studio.ml.data.scenes`): {len(self.vocabulary.nouns)} nouns, {len(self.vocabulary.backgrounds)} "
-            f"backgrounds, kinds in the proportions {dict(self.vocabulary.mix)}. Sprites come from Noto Color Emoji. One combination in {one_in} "
+            f"backgrounds, kinds in the proportions {dict(self.vocabulary.mix)} (the first {self.layout_pictures:,}: {self.layout.mix}). Sprites come from Noto Color Emoji. One combination in {one_in} "
             "(noun with background; noun, relation, noun) is held out and never seen in training.\n\n"
             f"Nouns: {', '.join(self.vocabulary.nouns)}.\n\nBackgrounds: {', '.join(self.vocabulary.backgrounds)}."
         )

@@ -26,7 +26,7 @@ def recipes() -> dict[str, Recipe]:
     return {
         "emoji-base": Recipe(
             _emoji_base_cpu,
-            TrainSettings(steps=7000, batch=48, learning_rate=8e-4, ema=0.998, checkpoint_every=200, sample_every=400),
+            TrainSettings(steps=7200, batch=48, learning_rate=8e-4, ema=0.998, checkpoint_every=200, sample_every=400),
             "32x32 text-to-image over 32 nouns and 8 backgrounds, for two CPU cores (about two hours)",
         ),
         "emoji-base-64": Recipe(
@@ -49,8 +49,9 @@ def _emoji_base_cpu() -> TrainingTask:
         "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": (2, 4), "channel_mult": (1, 2, 3),
         "num_head_channels": 32, "text_ctx": 24, "xf_width": 128, "xf_layers": 3, "xf_heads": 4,
     }  # fmt: skip
-    mix: dict[Kind, float] = {"single": 0.60, "count": 0.10, "pair": 0.03, "relation": 0.24, "trio": 0.03}
-    return EmojiBase(32, Vocabulary.of_size(32, 8, mix), network)
+    layout: dict[Kind, float] = {"single": 0.60, "count": 0.10, "pair": 0.03, "relation": 0.24, "trio": 0.03}
+    mix: dict[Kind, float] = {"single": 0.75, "count": 0.05, "pair": 0.01, "relation": 0.18, "trio": 0.01}
+    return EmojiBase(32, Vocabulary.of_size(32, 8, mix), network, layout=layout, layout_pictures=2800 * 48)
 
 
 def _emoji_base_accelerator() -> TrainingTask:

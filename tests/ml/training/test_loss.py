@@ -77,11 +77,11 @@ def test_bound_does_not_train_the_mean(draws):
     assert parts["mse"] > 0
 
 
-def test_weights_cap_the_loss_of_x0():
+def test_weights_say_what_an_error_of_x0_costs():
     snr = SCHEDULE.alphas_cumprod / (1 - SCHEDULE.alphas_cumprod)
-    on_x0 = HybridLoss(SCHEDULE, gamma=5.0).weight.numpy() * (1 + snr)
-    assert np.allclose(on_x0[snr < 5], (1 + snr)[snr < 5], rtol=1e-5)
-    assert np.allclose(on_x0[snr > 5], 6, rtol=1e-5)
+    for floor in (0.0, 1.0):
+        on_x0 = HybridLoss(SCHEDULE, gamma=5.0, floor=floor).weight.numpy() * (1 + snr)
+        assert np.allclose(on_x0, floor + np.minimum(snr, 5), rtol=1e-5)
 
 
 def test_velocity_means_the_noise_that_made_it(draws):
