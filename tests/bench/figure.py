@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """name: what was measured; value in `unit`; limit: the largest allowed, or None where there is none; ok: whether it holds; note: how."""
+    """name: what was measured; value in `unit`; limit: the largest allowed, or None where there is none; ok: whether
+    it holds; note: how.
+    """
 
     name: str
     value: float

@@ -32,7 +32,7 @@ def run(rounds: int = ROUNDS) -> list[Figure]:
         seconds = {loop: _timed(loop) for loop in pair}
         ratios.append(seconds[ours] / seconds[theirs])
     overhead = 100 * (statistics.median(ratios) - 1)
-    note = f"{STEPS} steps of DPM-Solver++ 2M, UNet2DModel {SIZE}x{SIZE}, {rounds} interleaved rounds, a preview every step on our side"
+    note = f"{STEPS} steps of DPM-Solver++ 2M, UNet2DModel {SIZE}x{SIZE}, {rounds} rounds, our previews included"
     return [
         Figure.at_most("sampling loop against diffusers: overhead with previews", overhead, "%", LIMIT_PERCENT, note),
         Figure.at_most("sampling loop against diffusers: largest difference of the pictures", difference, "", 1e-3),

@@ -144,7 +144,8 @@ class AttentionBlock(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         if self.capture is None:
-            # The fused kernels want the channels of a head side by side; other layouts silently fall to the explicit matrices.
+            # The fused kernels want the channels of a head side by side; other layouts silently fall to the explicit
+            # matrices.
             return F.scaled_dot_product_attention(q.contiguous(), k.contiguous(), v.contiguous())
         weights = torch.softmax((q @ k.transpose(2, 3)).float() / math.sqrt(q.shape[-1]), dim=-1)
         self.capture(weights)

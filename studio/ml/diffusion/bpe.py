@@ -54,13 +54,18 @@ class BpeTokenizer:
 
 
 def load_bpe(folder: Path) -> BpeTokenizer:
-    """The tokenizer from GPT-2's two files in `folder`, under any of their usual names. Raises TokenizerMissing or TokenizerCorrupt."""
+    """The tokenizer from GPT-2's two files in `folder`, under any of their usual names.
+
+    Raises TokenizerMissing or TokenizerCorrupt.
+    """
     for vocabulary_name, merges_name in PAIRS:
         vocabulary, merges = folder / vocabulary_name, folder / merges_name
         if vocabulary.is_file() and merges.is_file():
             return BpeTokenizer(_vocabulary(vocabulary), _merges(merges))
     names = " or ".join(" and ".join(pair) for pair in PAIRS)
-    raise TokenizerMissing(f"This checkpoint needs GPT-2's vocabulary. Put {names} into {folder} (they are published with GPT-2).")
+    raise TokenizerMissing(
+        f"This checkpoint needs GPT-2's vocabulary. Put {names} into {folder} (they are published with GPT-2)."
+    )
 
 
 def _vocabulary(file: Path) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Opening a released GLIDE or ADM checkpoint: a `.pt` file, converted once to safetensors, or safetensors as they are.
 
-A `.pt` file is a pickle. It is read with `weights_only=True`, which builds tensors and runs nothing else; a file that asks for more is
-refused. What a file is, is decided by its content, never by its name.
+A `.pt` file is a pickle. It is read with `weights_only=True`, which builds tensors and runs nothing else; a file that
+asks for more is refused. What a file is, is decided by its content, never by its name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class UnsafeWeights(WeightsError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint ready to load: which network it is, its safetensors files, and the SHA-256 of the file that was opened.
+    """A checkpoint ready to load: which network, its safetensors files, the SHA-256 of the file opened.
 
     `beside` is the folder of the original file, where its tokenizer is looked for.
     """
@@ -66,7 +66,10 @@ def open_checkpoint(path: Path, cache: Path) -> Checkpoint:
 
 
 def convert(path: Path, target: Path) -> None:
-    """Write the tensors of a `.pt` file as safetensors, if they are a released network. `target` appears whole or not at all."""
+    """Write the tensors of a `.pt` file as safetensors, if they are a released network.
+
+    `target` appears whole or not at all.
+    """
     require_memory(path.stat().st_size, f"To convert {path.name}, its weights")
     state = read_state(path)
     recognise({name: tuple(value.shape) for name, value in state.items()})
@@ -82,7 +85,10 @@ def convert(path: Path, target: Path) -> None:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Name -> tensor from a `.pt` file, memory-mapped where its format allows. Raises UnsafeWeights or CorruptWeights."""
+    """Name -> tensor from a `.pt` file, memory-mapped where its format allows.
+
+    Raises UnsafeWeights or CorruptWeights.
+    """
     try:
         found = _read(path)
     except pickle.UnpicklingError as error:
@@ -95,14 +101,17 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, AttributeError, IndexError, TypeError) as error:
         raise _corrupt(path, error) from error
     if not isinstance(found, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items()):
-        raise CorruptWeights(f"{path.name} holds no plain table of tensors; only bare state dictionaries can be opened.")
+        raise CorruptWeights(
+            f"{path.name} holds no plain table of tensors; only bare state dictionaries can be opened."
+        )
     if any(value.layout != torch.strided or value.is_quantized for value in found.values()):
         raise CorruptWeights(f"{path.name} holds sparse or quantised tensors; only plain ones can be opened.")
     return found
 
 
 def _read(path: Path) -> Any:
-    # Only zip archives (torch 1.6 and later) can be mapped. From a path, torch would go by a .safetensors suffix whatever the content.
+    # Only zip archives (torch 1.6 and later) can be mapped. From a path, torch would go by a .safetensors suffix
+    # whatever the content.
     if _head(path, 4) == b"PK\x03\x04" and path.suffix.lower() != ".safetensors":
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     with path.open("rb") as stream:
@@ -126,9 +135,13 @@ def _asks_for_code(path: Path, error: Exception) -> bool:
 
 
 def _corrupt(path: Path, error: Exception) -> CorruptWeights:
-    return CorruptWeights(f"{path.name} is damaged or no checkpoint ({_first_line(error)}). Get it again from where it came.")
+    return CorruptWeights(
+        f"{path.name} is damaged or no checkpoint ({_first_line(error)}). Get it again from where it came."
+    )
 
 
 def _first_line(error: Exception) -> str:
-    lines: Sequence[str] = [line.strip() for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line]
+    lines: Sequence[str] = [
+        line.strip() for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line
+    ]
     return (lines or str(error).splitlines() or [type(error).__name__])[0][:200]

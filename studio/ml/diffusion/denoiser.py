@@ -1,7 +1,8 @@
 """Adapters that turn any network into eps(x_t, t).
 
-A denoiser takes x_t [B, C, H, W] in [-1, 1] picture space and t [B], the ORIGINAL step 0..T-1, and returns a `Prediction`: the noise eps
-and, where the network learned it, the interpolation v of the reverse variance (Nichol & Dhariwal 2021, eq. 15). Samplers see nothing else.
+A denoiser takes x_t [B, C, H, W] in [-1, 1] picture space and t [B], the ORIGINAL step 0..T-1, and returns a
+`Prediction`: the noise eps and, where the network learned it, the interpolation v of the reverse variance (Nichol &
+Dhariwal 2021, eq. 15). Samplers see nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from studio.ml.diffusion.unet import Text2ImUNet, TextFeatures, UNet
 
 
 class Prediction(NamedTuple):
-    """eps [B, C, H, W] and, or None, v [B, C, H, W] with log variance = (v+1)/2 log beta + (1-v)/2 log posterior; both float32."""
+    """eps [B, C, H, W] and the variance interpolation v [B, C, H, W] or None, both float32.
+
+    log variance = (v+1)/2 log beta + (1-v)/2 log posterior variance.
+    """
 
     eps: Tensor
     variance: Tensor | None = None
@@ -46,7 +50,7 @@ class WrongOutput(ValueError):
 
 
 def split_prediction(out: Tensor, channels: int) -> Prediction:
-    """[B, C or 2C, H, W] -> Prediction in float32: C channels are eps alone (fixed variance), 2C are eps and v (learned)."""
+    """[B, C or 2C, H, W] -> Prediction in float32: C channels are eps alone, 2C are eps and v."""
     if out.shape[1] == channels:
         return Prediction(out.float())
     if out.shape[1] == 2 * channels:
@@ -59,10 +63,10 @@ def split_prediction(out: Tensor, channels: int) -> Prediction:
 
 
 class Velocity:
-    """Turns a network that predicts v = sqrt(abar) eps - sqrt(1 - abar) x_0 into one that predicts eps (Salimans & Ho 2022, eq. 11).
+    """Turns a network that predicts v = sqrt(abar) eps - sqrt(1 - abar) x_0 into one that predicts eps.
 
-    eps = sqrt(abar) v + sqrt(1 - abar) x_t. Near t = T a small error of eps is a large one of x_0; an error of v is not, so a
-    small network learns backgrounds and layout sooner.
+    eps = sqrt(abar) v + sqrt(1 - abar) x_t (Salimans & Ho 2022, app. D). Near t = T a small error of eps is a large one of x_0; an error of v is
+    not, so a small network learns backgrounds and layout sooner.
     """
 
     def __init__(self, schedule: Schedule, device: torch.device | str = "cpu") -> None:
@@ -102,9 +106,9 @@ class ClassDenoiser:
 class TextDenoiser:
     """A GLIDE network with its prompts filled in.
 
-    The text arrives encoded, so the text transformer is not part of a step. `inputs` are the pictures some networks take besides
-    (`low_res`, `image`, `mask`, each [B, ...]). `velocity` is given for networks that predict v. Everything a doubled batch needs is
-    joined here, once.
+    The text arrives encoded, so the text transformer is not part of a step. `inputs` are the pictures some networks
+    take besides (`low_res`, `image`, `mask`, each [B, ...]). `velocity` is given for networks that predict v.
+    Everything a doubled batch needs is joined here, once.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Text to picture: a network, its tokenizer and its schedule in one object, and loading it from a model folder or a released checkpoint."""
+"""Text to picture: network, tokenizer and schedule in one object, from a model folder or a released checkpoint."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class WordsConfig(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """config.json of a text-to-image model. `network` is the flat shape that `split_config` reads; other keys are for people."""
+    """config.json of a text-to-image model; `network` is for `split_config`, unknown keys are for people."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -71,12 +71,19 @@ class ModelConfig(BaseModel):
 class TextToImage:
     """Draws pictures from prompts.
 
-    name: the model's; sha256: of its weights; net and tokenizer: its parts; schedule: all steps it was trained on; image_size: pixels;
-    prediction: what the network was trained to return, "epsilon" or "v".
+    name: the model's; sha256: of its weights; net and tokenizer: its parts; schedule: all steps it was trained on;
+    image_size: pixels; prediction: what the network was trained to return, "epsilon" or "v".
     """
 
     def __init__(
-        self, name: str, net: Text2ImUNet, tokenizer: Tokenizer, schedule: Schedule, image_size: int, *, sha256: str = "",
+        self,
+        name: str,
+        net: Text2ImUNet,
+        tokenizer: Tokenizer,
+        schedule: Schedule,
+        image_size: int,
+        *,
+        sha256: str = "",
         prediction: str = "epsilon",
     ) -> None:
         self.name, self.sha256 = name, sha256
@@ -103,7 +110,7 @@ class TextToImage:
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> TextFeatures:
-        """Text features of a batch of prompts; each prompt runs through the text transformer once, by itself, and is remembered."""
+        """Text features of a batch; each prompt runs through the transformer once, by itself, and is remembered."""
         rows = [self._encode_one(prompt) for prompt in prompts]
         return TextFeatures(*(torch.cat(part) for part in zip(*rows, strict=True)))
 
@@ -125,15 +132,17 @@ class TextToImage:
         max_batch: int | None = None,
         cond_fn: GradientFn | None = None,
     ) -> Iterator[StepRecord]:
-        """Step records of one batch, picture i from prompts[i] and seeds[i]; the last record's `x` are the pictures, in [-1, 1].
+        """Step records of one batch, picture i from prompts[i] and seeds[i]; the last `x` are the pictures, in [-1, 1].
 
-        An empty prompt is unconditional. scale: eps_u + scale (eps_c - eps_u); guided=False computes eps_c alone. steps: network
-        evaluations, spaced as suits the sampler, or `respacing` as in `Schedule.respace`. eta: DDIM's noise. max_batch: largest batch the
-        network is given; guidance doubles it. Everything is checked before this returns; raises ValueError (also its kinds ScheduleError
-        and NoiseKeyError).
+        An empty prompt is unconditional. scale: eps_u + scale (eps_c - eps_u); guided=False computes eps_c alone.
+        steps: network evaluations, spaced as suits the sampler, or `respacing` as in `Schedule.respace`. eta: DDIM's
+        noise. max_batch: largest batch the network is given; guidance doubles it. Everything is checked before this
+        returns; raises ValueError (also its kinds ScheduleError and NoiseKeyError).
         """
         if len(prompts) != len(seeds):
-            raise ValueError(f"{len(prompts)} prompts and {len(seeds)} seeds were given; each picture needs one of both.")
+            raise ValueError(
+                f"{len(prompts)} prompts and {len(seeds)} seeds were given; each picture needs one of both."
+            )
         if sampler not in DEFAULT_STEPS:
             raise ValueError(f"Unknown sampler {sampler!r}; known are {', '.join(DEFAULT_STEPS)}.")
         noise = NoiseSource.of_seeds(seeds, device=self.device)
@@ -168,7 +177,9 @@ class TextToImage:
             self._encoded.move_to_end(prompt)
             return self._encoded[prompt]
         ids, mask = self.tokenizer.encode(prompt, self.net.text.text_ctx)
-        features = self.net.encode_text(torch.tensor([ids], device=self.device), torch.tensor([mask], device=self.device))
+        features = self.net.encode_text(
+            torch.tensor([ids], device=self.device), torch.tensor([mask], device=self.device)
+        )
         self._encoded[prompt] = features
         if len(self._encoded) > _REMEMBERED_PROMPTS:
             self._encoded.popitem(last=False)
@@ -176,7 +187,7 @@ class TextToImage:
 
 
 def default_respacing(sampler: SamplerName, steps: int) -> str:
-    """Where `steps` evaluations do most good: even in log-SNR for DPM-Solver++, even in t, ends included, for DDIM and DDPM."""
+    """Where `steps` evaluations do most good: even in log-SNR for DPM-Solver++, even in t for DDIM and DDPM."""
     if sampler == "dpmpp_2m" or steps == 1:
         return f"logsnr{steps}"
     return str(steps)
@@ -203,8 +214,11 @@ def load_text2im(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torc
         raise BadModelFolder(f"config.json in {folder} has {tokenizer.size} words for a network of {text.n_vocab}.")
     load_into(net, files, device=device, dtype=dtype)
     net.eval().requires_grad_(False)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the faster layout for convolutions; missing in torch's stubs
-    return TextToImage(config.name, net, tokenizer, schedule, config.image_size, sha256=sha256_of(files), prediction=config.prediction)
+    # The faster layout for convolutions; torch's stubs lack this overload.
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TextToImage(
+        config.name, net, tokenizer, schedule, config.image_size, sha256=sha256_of(files), prediction=config.prediction
+    )
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -224,17 +238,21 @@ def load_released_text2im(
 ) -> TextToImage:
     """A released GLIDE base checkpoint (plain, or inpainting: with nothing known it draws from text alone).
 
-    GPT-2's vocabulary must lie beside it. Raises what `open_checkpoint`, `load_bpe` and `load_into` raise, or WeightsError where the
-    checkpoint is another network.
+    GPT-2's vocabulary must lie beside it. Raises what `open_checkpoint`, `load_bpe` and `load_into` raise, or
+    WeightsError where the checkpoint is another network.
     """
     checkpoint = open_checkpoint(path, cache)
     network = checkpoint.network
     if network.kind not in ("text2im", "inpaint"):
-        raise WeightsError(f"{path.name} is {network.title}, which does not draw from text alone; open a 64x64 GLIDE base model.")
+        raise WeightsError(
+            f"{path.name} is {network.title}, which does not draw from text alone; open a 64x64 GLIDE base model."
+        )
     tokenizer = load_bpe(checkpoint.beside)
     net = checkpoint.load(device=device, dtype=dtype)
     assert isinstance(net, Text2ImUNet)
     if tokenizer.size != net.text.n_vocab:
-        raise WeightsError(f"The vocabulary beside {path.name} has {tokenizer.size} tokens, not GPT-2's {net.text.n_vocab}.")
+        raise WeightsError(
+            f"The vocabulary beside {path.name} has {tokenizer.size} tokens, not GPT-2's {net.text.n_vocab}."
+        )
     schedule = Schedule.named(network.schedule)
     return TextToImage(network.title, net, tokenizer, schedule, network.image_size, sha256=checkpoint.sha256)

@@ -1,7 +1,7 @@
 """Guidance: what is done to eps before a sampler uses it, returned with its parts so that they can be shown.
 
-Convention: eps = eps_u + s (eps_c - eps_u), so s = 0 is unconditional, s = 1 conditional and unguided, s > 1 guided (GLIDE, Imagen).
-Ho & Salimans 2022 write (1 + w) eps_c - w eps_u; their w is s - 1.
+Convention: eps = eps_u + s (eps_c - eps_u), so s = 0 is unconditional, s = 1 conditional and unguided, s > 1 guided
+(GLIDE, Imagen). Ho & Salimans 2022 write (1 + w) eps_c - w eps_u; their w is s - 1.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from studio.ml.diffusion.denoiser import ConditionalDenoiser, Denoiser, Predicti
 class GuidanceParts:
     """eps is what the sampler uses; all [B, C, H, W] float32.
 
-    eps_uncond is None where it was not computed; variance is the network's v (of the conditional half), None where it has none;
-    gradient is the gradient a `cond_fn` gave at this step, None without one.
+    eps_uncond is None where it was not computed; variance is the network's v (of the conditional half), None where it
+    has none; gradient is the gradient a `cond_fn` gave at this step, None without one.
     """
 
     eps: Tensor
@@ -54,9 +54,9 @@ class Unguided:
 class ClassifierFree:
     """Classifier-free guidance (Ho & Salimans 2022): eps_u + s (eps_c - eps_u), variance from the conditional half.
 
-    Both halves run as one batch of 2B while 2B <= max_batch (None: no limit known) and memory suffices; otherwise one after the other.
-    A batch that ran out of memory once is not tried again. `skip_unused` leaves the unconditional half out when s = 1, where it
-    cannot change eps; it is off by default because its parts are then missing.
+    Both halves run as one batch of 2B while 2B <= max_batch (None: no limit known) and memory suffices; otherwise one
+    after the other. A batch that ran out of memory once is not tried again. `skip_unused` leaves the unconditional
+    half out when s = 1, where it cannot change eps; it is off by default because its parts are then missing.
     """
 
     def __init__(self, scale: float, *, max_batch: int | None = None, skip_unused: bool = False) -> None:

@@ -1,11 +1,12 @@
 """Noise keyed by (seed, image, step).
 
-The same key gives the same numbers whatever else is in the batch, whichever guidance runs and whatever device computes, so two runs that
-differ in one setting differ by that setting only. (Drawing `randn_like(x)` for a doubled guidance batch, as the released sampling code
-does, changes the noise with the kind of guidance.)
+The same key gives the same numbers whatever else is in the batch, whichever guidance runs and whatever device
+computes, so two runs that differ in one setting differ by that setting only. (Drawing `randn_like(x)` for a doubled
+guidance batch, as the released sampling code does, changes the noise with the kind of guidance.)
 
-Philox 4x64 (Salmon et al. 2011) is a counter-based generator: the 128-bit key IS (seed, image, step), so no two keys share a stream.
-torch's CPU generator would fold a 64-bit seed to 32 bits and its normals differ in the last bits between CPU instruction sets.
+Philox 4x64 (Salmon et al. 2011) is a counter-based generator: the 128-bit key IS (seed, image, step), so no two keys
+share a stream. torch's CPU generator would fold a 64-bit seed to 32 bits and its normals differ in the last bits
+between CPU instruction sets.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class NoiseKeyError(ValueError):
 
 
 class NoiseSource:
-    """Standard normal noise for a batch: image i of the batch has its own (seed, image) and so its own stream for every step.
+    """Standard normal noise for a batch, in which each image has its own (seed, image) and so its own streams.
 
     NoiseSource(7, range(4)) is four images of seed 7. `NoiseSource.of_seeds([7, 8])` is image 0 of two seeds.
     """
@@ -61,7 +62,7 @@ class NoiseSource:
         return self._draw(0, shape)
 
     def step(self, index: int, shape: Sequence[int]) -> Tensor:
-        """Noise added after the index-th network evaluation (0 = noisiest), [B, *shape] float32 on the source's device."""
+        """Noise added after the index-th evaluation (0 = noisiest), [B, *shape] float32 on the source's device."""
         if not 0 <= index < _IMAGE_LIMIT - 1:
             raise NoiseKeyError(f"The step index {index} is out of range; use 0 to {_IMAGE_LIMIT - 2}.")
         return self._draw(index + 1, shape)

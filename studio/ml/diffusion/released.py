@@ -1,6 +1,7 @@
 """The published GLIDE and ADM U-Nets as a table of configurations, and which of them a set of tensor shapes is.
 
-Sources: glide-text2im's model card and default options (arXiv 2112.10741), guided-diffusion's sampling flags (arXiv 2105.05233).
+Sources: glide-text2im's model card and default options (arXiv 2112.10741), guided-diffusion's sampling flags (arXiv
+2105.05233).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ GLIDE_TEXT = TextConfig(text_ctx=128, xf_width=512, xf_layers=16, xf_heads=8, n_
 
 @dataclass(frozen=True)
 class ReleasedNetwork:
-    """One published network: what it is for, its shape, the schedule it was trained with and the picture's side in pixels."""
+    """One published network: its purpose, its shape, its schedule and the picture's side in pixels."""
 
     name: str
     title: str
@@ -56,19 +57,19 @@ def released_networks() -> dict[str, ReleasedNetwork]:
         ReleasedNetwork(
             "adm-64", "ADM ImageNet 64x64", "adm", 64, "squaredcos_cap_v2",
             UNetConfig(
-                model_channels=192, num_res_blocks=3, attention_resolutions=(2, 4, 8), channel_mult=(1, 2, 3, 4), num_classes=1000,
-                num_head_channels=64, use_new_attention_order=True, dropout=0.1,
+                model_channels=192, num_res_blocks=3, attention_resolutions=(2, 4, 8), channel_mult=(1, 2, 3, 4),
+                num_classes=1000, num_head_channels=64, use_new_attention_order=True, dropout=0.1,
             ),
         ),
         ReleasedNetwork(
             "adm-128", "ADM ImageNet 128x128", "adm", 128, "linear",
             UNetConfig(
-                model_channels=256, num_res_blocks=2, attention_resolutions=(4, 8, 16), channel_mult=(1, 1, 2, 3, 4), num_classes=1000,
-                num_heads=4,
+                model_channels=256, num_res_blocks=2, attention_resolutions=(4, 8, 16), channel_mult=(1, 1, 2, 3, 4),
+                num_classes=1000, num_heads=4,
             ),
         ),
         _adm("adm-256", "ADM ImageNet 256x256", 256, (8, 16, 32), (1, 1, 2, 2, 4, 4), 1000),
-        _adm("adm-256-uncond", "ADM 256x256 without classes (ImageNet, LSUN)", 256, (8, 16, 32), (1, 1, 2, 2, 4, 4), None),
+        _adm("adm-256-uncond", "ADM 256x256 without classes", 256, (8, 16, 32), (1, 1, 2, 2, 4, 4), None),
         _adm("adm-512", "ADM ImageNet 512x512", 512, (16, 32, 64), (0.5, 1, 1, 2, 2, 4, 4), 1000),
     ]  # fmt: skip
     return {network.name: network for network in networks}
@@ -87,7 +88,9 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> ReleasedNetwork:
     count, network, first = best
     raise UnknownCheckpoint(
         "This file is none of the GLIDE or ADM networks this studio opens. "
-        f"Closest is {network.title}, with {count} differences: " + "; ".join(first) + (" ..." if count > len(first) else "")
+        f"Closest is {network.title}, with {count} differences: "
+        + "; ".join(first)
+        + (" ..." if count > len(first) else "")
     )
 
 
@@ -102,7 +105,9 @@ def _glide(name: str, title: str, kind: Kind, in_channels: int) -> ReleasedNetwo
         num_head_channels=64,
         dropout=0.1,
     )
-    return ReleasedNetwork(name, title, kind, 256 if up else 64, "linear" if up else "squaredcos_cap_v2", config, GLIDE_TEXT)
+    return ReleasedNetwork(
+        name, title, kind, 256 if up else 64, "linear" if up else "squaredcos_cap_v2", config, GLIDE_TEXT
+    )
 
 
 def _adm(

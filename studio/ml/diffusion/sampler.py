@@ -1,8 +1,9 @@
 """Samplers: DDPM, DDIM and DPM-Solver++ (2M), each a generator that yields one `StepRecord` per network evaluation.
 
-Shared symbols: x_t [B, C, H, W]; a = abar_t, a' = abar of the step visited next (1 after the last); x0 the predicted clean picture;
-eps the guided noise; lambda = log(sqrt(a) / sqrt(1 - a)). All coefficients are Python floats worked out before the loop, so nothing in
-the loop waits for the device. Whoever iterates decides what to show and when to stop.
+Shared symbols: x_t [B, C, H, W]; a = abar_t, a' = abar of the step visited next (1 after the last); x0 the predicted
+clean picture; eps the guided noise; lambda = log(sqrt(a) / sqrt(1 - a)). All coefficients are Python floats worked
+out before the loop, so nothing in the loop waits for the device. Whoever iterates decides what to show and when to
+stop.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ X0Edit = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class StepRecord:
-    """One step: the network saw `x_t` at original step `t`; `x` is what the step made of it. index counts 0..total-1, noisiest first."""
+    """One step, 0..total-1, noisiest first: the network saw `x_t` at original step `t`; the step made `x` of it."""
 
     index: int
     total: int
@@ -48,9 +49,9 @@ def ddpm(
     edit_x0: X0Edit | None = None,
     cond_fn: GradientFn | None = None,
 ) -> Iterator[StepRecord]:
-    """Ancestral sampling (Ho et al. 2020, Alg. 2) with the learned-range variance (Nichol & Dhariwal 2021, eq. 15) where v is given.
+    """Ancestral sampling (Ho et al. 2020, Alg. 2), with learned-range variance where the network gives v.
 
-    x: x_T [B, C, H, W]. Without v the variance is the posterior's. `cond_fn` shifts the mean by variance * gradient
+    x: x_T [B, C, H, W]. Nichol & Dhariwal 2021, eq. 15; without v the variance is the posterior's. `cond_fn` shifts the mean by variance * gradient
     (Dhariwal & Nichol 2021, Alg. 1) after x0 was clamped; nothing is clamped after it.
     """
     a, before, beta = schedule.alphas_cumprod, schedule.alphas_cumprod_prev, schedule.betas
@@ -65,7 +66,9 @@ def ddpm(
         if parts.variance is None:
             log_variance = torch.full((), log_min[k], device=x.device)
         else:
-            log_variance = torch.lerp(torch.full_like(x, log_min[k]), torch.full_like(x, log_max[k]), (parts.variance + 1) / 2)
+            log_variance = torch.lerp(
+                torch.full_like(x, log_min[k]), torch.full_like(x, log_max[k]), (parts.variance + 1) / 2
+            )
         if cond_fn is not None:
             parts = replace(parts, gradient=(gradient := cond_fn(x, t).float()))
             mean = mean + log_variance.exp() * gradient
@@ -86,10 +89,10 @@ def ddim(
     edit_x0: X0Edit | None = None,
     cond_fn: GradientFn | None = None,
 ) -> Iterator[StepRecord]:
-    """DDIM (Song et al. 2021, eq. 12 and 16): deterministic at eta = 0, as noisy as DDPM at eta = 1, where it needs `noise`.
+    """DDIM (Song et al. 2021, eq. 12 and 16): deterministic at eta = 0; above, it needs `noise`; 1 is DDPM's.
 
-    eps is recomputed from the clamped x0. `cond_fn` shifts it by -sqrt(1 - a) * gradient (Dhariwal & Nichol 2021, Alg. 2) and x0 follows
-    WITHOUT being clamped again, as in the released code.
+    eps is recomputed from the clamped x0. `cond_fn` shifts it by -sqrt(1 - a) * gradient (Dhariwal & Nichol 2021,
+    Alg. 2) and x0 follows WITHOUT being clamped again, as in the released code.
     """
     if eta < 0 or (eta and noise is None):
         raise ValueError("DDIM needs eta >= 0, and a noise source where eta is above 0.")
@@ -118,9 +121,9 @@ def dpmpp_2m(
 ) -> Iterator[StepRecord]:
     """DPM-Solver++(2M) (Lu et al. 2022, Alg. 2): second-order multistep in lambda with data prediction; deterministic.
 
-    x_next = (s'/s) x - sqrt(a') (e^-h - 1) D, with s = sqrt(1 - a), h = lambda' - lambda, r = h_previous / h and
-    D = x0 + (x0 - x0_previous) / 2r. The first step has no previous one, and the last, to a' = 1, is x = x0: both are first order.
-    Clamping and `cond_fn` act on x0 as in `ddim`.
+    x_next = (s'/s) x - sqrt(a') (e^-h - 1) D, with s = sqrt(1 - a), h = lambda' - lambda, r = h_previous / h and D =
+    x0 + (x0 - x0_previous) / 2r. The first step has no previous one, and the last, to a' = 1, is x = x0: both are
+    first order. Clamping and `cond_fn` act on x0 as in `ddim`.
     """
     a, before = schedule.alphas_cumprod, schedule.alphas_cumprod_prev
     lambdas = schedule.lambdas
@@ -147,7 +150,7 @@ def _visits(schedule: Schedule, x: Tensor) -> list[tuple[int, int, Tensor]]:
 
 
 def _float32(values: Floats) -> Floats:
-    """Rounded to float32. The released DDIM rounds abar before taking 1 - abar, which near abar = 1 shows in the fourth digit of x."""
+    """Rounded to float32, as the released DDIM does before 1 - abar; near abar = 1 it shows in x's fourth digit."""
     return values.astype(np.float32).astype(np.float64)
 
 

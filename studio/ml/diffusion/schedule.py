@@ -1,10 +1,11 @@
 """Noise schedules and respacing.
 
-A diffusion model of T steps knows the signal share abar_t of every step t; a sampler visits only some of the steps. Both are one value
-here: a `Schedule` with the kept original steps and their abar.
+A diffusion model of T steps knows the signal share abar_t of every step t; a sampler visits only some of the steps.
+Both are one value here: a `Schedule` with the kept original steps and their abar.
 
-Symbols: beta_t, alpha_t = 1 - beta_t, abar_t = prod alpha, lambda_t = log(sqrt(abar) / sqrt(1 - abar)) (half the log signal-to-noise ratio).
-Sources: Ho et al. 2020 (linear), Nichol & Dhariwal 2021 eq. 17 (cosine, respacing), Lu et al. 2022 (steps uniform in lambda).
+Symbols: beta_t, alpha_t = 1 - beta_t, abar_t = prod alpha, lambda_t = log(sqrt(abar) / sqrt(1 - abar)) (half the log
+signal-to-noise ratio). Sources: Ho et al. 2020 (linear), Nichol & Dhariwal 2021 eq. 17 (cosine, respacing), Lu et al.
+2022 (steps uniform in lambda).
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ Respacing = str | int | Sequence[int]
 
 NAMES = ("squaredcos_cap_v2", "linear")
 LAMBDA_MIN = -5.1
-"""Where steps uniform in lambda begin. The cosine schedule runs on to -9.9, where x_t holds next to no signal: steps there are lost to
-the rest of the way (measured in tests/ml/diffusion/test_solver.py), and 1/sqrt(abar) magnifies every error of the network."""
+"""Where steps uniform in lambda begin. The cosine schedule runs on to -9.9, where x_t holds next to no signal: steps
+there are lost to the rest of the way (measured in tests/ml/diffusion/test_solver.py), and 1/sqrt(abar) magnifies
+every error of the network."""
 
 
 class ScheduleError(ValueError):
@@ -36,8 +38,8 @@ class ScheduleError(ValueError):
 class Schedule:
     """The steps a sampler visits, ascending, with the signal share of each.
 
-    name: the noise schedule; T: number of original steps; timesteps: [S] int64, kept original steps 0..T-1 (what the network is told);
-    alphas_cumprod: [S] float64, abar at those steps.
+    name: the noise schedule; T: number of original steps; timesteps: [S] int64, kept original steps 0..T-1 (what the
+    network is told); alphas_cumprod: [S] float64, abar at those steps.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Schedule:
         return cls(name, len(betas), np.arange(len(betas)), np.cumprod(1 - betas, dtype=np.float64))
 
     def respace(self, spec: Respacing) -> Schedule:
-        """Keep only the steps `spec` names (see `kept_steps`); abar of a kept step does not change, betas follow from it."""
+        """Keep only the steps `spec` names (see `kept_steps`); their abar stays, betas follow from it."""
         if len(self.timesteps) != self.T:
             raise ScheduleError("This schedule is respaced already; respace the full one.")
         keep = np.array(kept_steps(self.T, spec, self.lambdas), dtype=np.int64)
@@ -81,13 +83,13 @@ class Schedule:
 
     @property
     def posterior_variance(self) -> Floats:
-        """Variance of q(x_{t-1} | x_t, x_0), Ho et al. eq. 7: beta (1 - abar_prev) / (1 - abar). 0 at the last step. [S]"""
+        """Variance of q(x_{t-1} | x_t, x_0), Ho et al. eq. 7: beta (1 - abar_prev) / (1 - abar), 0 at the end. [S]"""
         variance: Floats = self.betas * (1 - self.alphas_cumprod_prev) / (1 - self.alphas_cumprod)
         return variance
 
     @property
     def posterior_log_variance_clipped(self) -> Floats:
-        """log of the posterior variance, its last (zero) value replaced by the one before, as the released networks were trained. [S]"""
+        """log of the posterior variance, its zero replaced by the value before, as networks were trained. [S]"""
         variance = self.posterior_variance
         # A single step has no neighbour to borrow from; its value multiplies no noise.
         variance[0] = variance[1] if len(variance) > 1 else self.betas[0]
@@ -105,7 +107,8 @@ def named_betas(name: str, T: int) -> Floats:
     """beta_0..beta_{T-1} of a named schedule, float64 [T].
 
     linear: 1e-4..0.02 at T = 1000, scaled by 1000/T otherwise (Ho et al. 2020).
-    squaredcos_cap_v2: abar(u) = cos^2((u + 0.008) / 1.008 * pi/2), beta capped at 0.999 (Nichol & Dhariwal 2021, eq. 17).
+    squaredcos_cap_v2: abar(u) = cos^2((u + 0.008) / 1.008 * pi/2), beta capped at 0.999
+    (Nichol & Dhariwal 2021, eq. 17).
     """
     if T < 1:
         raise ScheduleError(f"A schedule needs at least 1 step, not {T}.")
@@ -125,13 +128,13 @@ def named_betas(name: str, T: int) -> Floats:
 def kept_steps(T: int, spec: Respacing, lambdas: Floats | None = None) -> list[int]:
     """The original steps 0..T-1 that a respacing keeps, ascending.
 
-    20, "20"          one section of 20 steps, first and last included (so is "10,10,3,2,2": equal sections of T, so many steps each)
+    20, "20"          20 steps, first and last included ("10,10,3,2,2": so many in each of five equal sections)
     "ddim20"          every k-th step from 0, where some whole k gives exactly 20
-    "fast27"          "10,10,3,2,2" with the last step T-1 replaced by T-3: the very noisiest step makes artefacts (GLIDE up-sampler)
+    "fast27"          "10,10,3,2,2" with the last step T-1 replaced by T-3: the noisiest step makes artefacts
     "leading20"       as ddim but any number: i * (T // 20)
     "trailing20"      20 equal strides counted down from T-1
     "linspace20"      evenly from 0 to T-1
-    "logsnr20"        evenly in lambda (needs `lambdas`, [T]) from at least LAMBDA_MIN up, nearest whole steps; best for few steps
+    "logsnr20"        evenly in lambda (needs `lambdas`, [T]), not below LAMBDA_MIN; best for few steps
     [0, 250, 999]     exactly these
     Raises ScheduleError where no such set of distinct steps exists.
     """
@@ -159,14 +162,16 @@ def kept_steps(T: int, spec: Respacing, lambdas: Floats | None = None) -> list[i
 
 
 def _sections(T: int, counts: Sequence[int]) -> list[int]:
-    """`counts[i]` steps spread over the i-th of len(counts) near-equal sections of 0..T-1, both ends of each section included."""
+    """`counts[i]` steps spread over the i-th of len(counts) near-equal sections of 0..T-1, both ends included."""
     size, extra = divmod(T, len(counts))
     steps: list[int] = []
     start = 0
     for i, count in enumerate(counts):
         length = size + (i < extra)
         if not 1 <= count <= length:
-            raise ScheduleError(f"Cannot take {count} steps from a section of {length}; between 1 and {length} are possible.")
+            raise ScheduleError(
+                f"Cannot take {count} steps from a section of {length}; between 1 and {length} are possible."
+            )
         stride = 1.0 if count == 1 else (length - 1) / (count - 1)
         position = 0.0
         for _ in range(count):
@@ -184,7 +189,9 @@ def _spaced(T: int, kind: str, n: int, lambdas: Floats | None) -> list[int]:
             steps = list(range(0, T, stride))
             if len(steps) == n:
                 return steps
-        raise ScheduleError(f"No whole stride over {T} steps gives exactly {n} (ddim{n}); use {n} or leading{n} instead.")
+        raise ScheduleError(
+            f"No whole stride over {T} steps gives exactly {n} (ddim{n}); use {n} or leading{n} instead."
+        )
     if kind == "leading":
         return [i * (T // n) for i in range(n)]
     if kind == "trailing":

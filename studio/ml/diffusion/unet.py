@@ -1,8 +1,9 @@
 """The ADM U-Net and its GLIDE descendants: text-conditional, up-sampling and inpainting.
 
-Architecture: Dhariwal & Nichol 2021 (arXiv 2105.05233) and Nichol et al. 2021 (arXiv 2112.10741). Names and shapes of all
-parameters equal those of the released checkpoints. Inputs and outputs are pictures in [-1, 1]; the networks return the
-noise epsilon and, with twice the channels, the interpolation of the learned-range variance (arXiv 2102.09672, eq. 15).
+Architecture: Dhariwal & Nichol 2021 (arXiv 2105.05233) and Nichol et al. 2021 (arXiv 2112.10741). Names and shapes of
+all parameters equal those of the released checkpoints. Inputs and outputs are pictures in [-1, 1]; the networks
+return the noise epsilon and, with twice the channels, the interpolation of the learned-range variance (arXiv
+2102.09672, eq. 15).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from studio.ml.diffusion.text import TextTransformer
 
 
 class UNetConfig(BaseModel):
-    """Shape of an ADM U-Net. `attention_resolutions` are down-sampling factors, e.g. (2, 4) of a 32-pixel picture: 16 and 8."""
+    """Shape of an ADM U-Net; attention_resolutions are down-sampling factors, (2, 4) of 32 pixels: 16 and 8."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,7 +71,7 @@ class TextConfig(BaseModel):
 
 
 class TextFeatures(NamedTuple):
-    """What the U-Net sees of a prompt: `proj` [B, 4*model_channels] joins the time embedding, `sequence` [B, W, L] the attention."""
+    """A prompt for the U-Net: `proj` [B, 4*model_channels] joins the time, `sequence` [B, W, L] the attention."""
 
     proj: Tensor
     sequence: Tensor
@@ -83,9 +84,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         embed = 4 * config.model_channels
-        self.time_embed = nn.Sequential(
-            nn.Linear(config.model_channels, embed), nn.SiLU(), nn.Linear(embed, embed)
-        )
+        self.time_embed = nn.Sequential(nn.Linear(config.model_channels, embed), nn.SiLU(), nn.Linear(embed, embed))
         if config.num_classes is not None:
             self.label_emb = nn.Embedding(config.num_classes, embed)
 
@@ -231,7 +230,7 @@ class InpaintText2ImUNet(Text2ImUNet):
 
 
 class SuperResInpaintText2ImUNet(Text2ImUNet):
-    """GLIDE's inpainting up-sampler: x_t, known pixels, mask (1 = keep) and enlarged low-resolution picture, 10 channels."""
+    """GLIDE's inpainting up-sampler: x_t, known pixels, mask (1 = keep), enlarged low-resolution picture."""
 
     def forward(  # type: ignore[override]
         self,
@@ -254,7 +253,7 @@ NETWORKS: dict[str, type[Text2ImUNet]] = {
 
 
 def split_config(config: dict[str, Any]) -> tuple[UNetConfig, TextConfig]:
-    """One flat dictionary, as kept in a model's config.json, into the two configurations. Raises pydantic.ValidationError."""
+    """One flat dictionary, as in config.json, into the two configurations. Raises pydantic.ValidationError."""
     text = {key: value for key, value in config.items() if key in TextConfig.model_fields}
     return UNetConfig(**{k: v for k, v in config.items() if k not in text}), TextConfig(**text)
 

@@ -1,4 +1,4 @@
-"""Reading safetensors files strictly: every tensor expected, none more, each of its shape, and clear words where not."""
+"""Reading safetensors files strictly: every tensor expected, none more, each of its shape."""
 
 from __future__ import annotations
 
@@ -55,8 +55,10 @@ def shapes_in(files: Sequence[Path]) -> Shapes:
     return shapes
 
 
-def load_into(net: nn.Module, files: Sequence[Path], *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-    """Fill a network, which may stand on the meta device, from safetensors files; its tensors end up on `device` as `dtype`.
+def load_into(
+    net: nn.Module, files: Sequence[Path], *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> None:
+    """Fill a network, on the meta device perhaps, from safetensors files; it ends up on `device` as `dtype`.
 
     Raises CorruptWeights, WrongWeights (nothing is loaded then) or NotEnoughMemory.
     """
@@ -81,7 +83,8 @@ def require_memory(needed: int, what: str) -> None:
     free = psutil.virtual_memory().available
     if needed > free:
         raise NotEnoughMemory(
-            f"{what} need {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free. Close other programs, or choose half precision."
+            f"{what} need {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free. "
+            "Close other programs, or choose half precision."
         )
 
 
@@ -103,7 +106,9 @@ def _opened(file: Path) -> safe_open:
     except FileNotFoundError:
         raise
     except (SafetensorError, OSError) as error:
-        raise CorruptWeights(f"{file.name} is damaged or no safetensors file ({error}). Get it again from where it came.") from error
+        raise CorruptWeights(
+            f"{file.name} is damaged or no safetensors file ({error}). Get it again from where it came."
+        ) from error
 
 
 def _shape(shape: Sequence[int]) -> str:

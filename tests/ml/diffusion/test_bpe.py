@@ -23,7 +23,10 @@ VOCABULARY = {token: i for i, token in enumerate([*LETTERS, "ca", "cat", "Ġcat"
 
 
 def write(folder: Path, vocabulary: str = "vocab.json", merges: str = "merges.txt") -> Path:
-    texts = {vocabulary: json.dumps(VOCABULARY), merges: "#version: 0.2\n" + "\n".join(" ".join(pair) for pair in MERGES) + "\n"}
+    texts = {
+        vocabulary: json.dumps(VOCABULARY),
+        merges: "#version: 0.2\n" + "\n".join(" ".join(pair) for pair in MERGES) + "\n",
+    }
     for name, text in texts.items():
         data = text.encode()
         (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)

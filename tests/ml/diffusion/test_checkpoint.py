@@ -22,7 +22,14 @@ from studio.ml.diffusion import released
 from studio.ml.diffusion.checkpoint import UnsafeWeights, open_checkpoint, read_state
 from studio.ml.diffusion.released import ReleasedNetwork, UnknownCheckpoint
 from studio.ml.diffusion.unet import Text2ImUNet, split_config
-from studio.ml.diffusion.weights import CorruptWeights, NotEnoughMemory, WeightsError, WrongWeights, load_into, sha256_of
+from studio.ml.diffusion.weights import (
+    CorruptWeights,
+    NotEnoughMemory,
+    WeightsError,
+    WrongWeights,
+    load_into,
+    sha256_of,
+)
 from tests.ml.diffusion.tiny import NETWORK, tiny_net
 
 
@@ -88,7 +95,9 @@ def test_safetensors_file_and_shards_are_used_where_they_lie(tmp_path: Path, sta
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
 @pytest.mark.parametrize("name", ["base.pt", "base.safetensors"])
-def test_a_file_that_would_run_code_is_refused(tmp_path: Path, state: dict[str, Tensor], zipped: bool, name: str) -> None:
+def test_a_file_that_would_run_code_is_refused(
+    tmp_path: Path, state: dict[str, Tensor], zipped: bool, name: str
+) -> None:
     trap = tmp_path / "trap"
     torch.save({**state, "z": Bomb(trap)}, tmp_path / name, _use_new_zipfile_serialization=zipped)
     with pytest.raises(UnsafeWeights, match="safetensors"):
@@ -107,7 +116,15 @@ def test_a_bare_pickle_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello", b"PK\x03\x04" + b"\0" * 50, b"\x89PNG\r\n\x1a\n" + b"\0" * 100, b"\x80\x02}q\x00.", b"\0" * 9 + b"{" * 100]
+    "content",
+    [
+        b"",
+        b"hello",
+        b"PK\x03\x04" + b"\0" * 50,
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 100,
+        b"\x80\x02}q\x00.",
+        b"\0" * 9 + b"{" * 100,
+    ],
 )
 def test_foreign_files(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "model.pt"
@@ -179,7 +196,9 @@ def test_memory_is_checked_first(tmp_path: Path, state: dict[str, Tensor], monke
         small.load()
 
 
-def test_an_interrupted_conversion_leaves_nothing(tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_conversion_leaves_nothing(
+    tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

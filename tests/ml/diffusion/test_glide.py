@@ -11,7 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.ml.diffusion import glide, released
-from studio.ml.diffusion.glide import BadModelFolder, TextToImage, default_respacing, load_released_text2im, load_text2im
+from studio.ml.diffusion.glide import (
+    BadModelFolder,
+    TextToImage,
+    default_respacing,
+    load_released_text2im,
+    load_text2im,
+)
 from studio.ml.diffusion.noise import NoiseKeyError
 from studio.ml.diffusion.released import ReleasedNetwork
 from studio.ml.diffusion.sampler import StepRecord
@@ -38,7 +44,12 @@ def last(steps: Iterator[StepRecord]) -> StepRecord:
 
 
 def test_loading(model: TextToImage, folder: Path) -> None:
-    assert (model.name, model.image_size, model.schedule.name, model.schedule.T) == ("tiny", 16, "squaredcos_cap_v2", 1000)
+    assert (model.name, model.image_size, model.schedule.name, model.schedule.T) == (
+        "tiny",
+        16,
+        "squaredcos_cap_v2",
+        1000,
+    )
     assert model.sha256 == sha256_of([folder / "model.safetensors"])
     expected = tiny_net().state_dict()
     assert all(torch.equal(value, expected[name].half().float()) for name, value in model.net.state_dict().items())
@@ -62,7 +73,9 @@ def test_sampling(model: TextToImage, sampler: glide.SamplerName) -> None:
     assert end.x.shape == (2, 3, 16, 16)
     assert end.x.abs().max() <= 1 and end.t == 0
     assert end.parts.eps_uncond is not None
-    torch.testing.assert_close(end.parts.eps_cond[1], end.parts.eps_uncond[1])  # the empty prompt is the unconditional one
+    torch.testing.assert_close(
+        end.parts.eps_cond[1], end.parts.eps_uncond[1]
+    )  # the empty prompt is the unconditional one
     assert (end.parts.eps_cond[0] - end.parts.eps_uncond[0]).abs().max() > 1e-4
     repeated = list(model.sample(["a red cat", ""], [1, 2], sampler=sampler, steps=4))
     assert torch.equal(repeated[-1].x, end.x)
@@ -74,7 +87,9 @@ def test_a_picture_is_the_same_in_any_batch(model: TextToImage, sampler: glide.S
     together = last(model.sample(prompts, seeds, sampler=sampler, steps=4)).x
     for i in range(3):
         alone = last(model.sample(prompts[i : i + 1], seeds[i : i + 1], sampler=sampler, steps=4)).x
-        assert (together[i] - alone[0]).abs().max() < 1 / 510  # float32 sums in another order: under a quarter of an 8-bit level
+        assert (
+            together[i] - alone[0]
+        ).abs().max() < 1 / 510  # float32 sums in another order: under a quarter of an 8-bit level
     halves = last(model.sample(prompts, seeds, sampler=sampler, steps=4, max_batch=3)).x
     assert (together - halves).abs().max() < 1 / 510
 
@@ -126,7 +141,8 @@ def test_steps_and_respacing(model: TextToImage) -> None:
     assert next(model.sample(["a"], [1], respacing="fast27")).t == 997
     assert [record.t for record in model.sample(["a"], [1], respacing=[0, 500])] == [500, 0]
     for sampler in glide.DEFAULT_STEPS:
-        assert model.schedule.respace(default_respacing(sampler, 1)).timesteps.tolist() == [999]  # type: ignore[arg-type]
+        respacing = default_respacing(sampler, 1)  # type: ignore[arg-type]
+        assert model.schedule.respace(respacing).timesteps.tolist() == [999]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +159,9 @@ def test_steps_and_respacing(model: TextToImage) -> None:
         ({"scale": float("nan")}, ValueError),
     ],
 )
-def test_bad_requests_are_refused_before_anything_runs(model: TextToImage, changes: dict[str, Any], error: type[Exception]) -> None:
+def test_bad_requests_are_refused_before_anything_runs(
+    model: TextToImage, changes: dict[str, Any], error: type[Exception]
+) -> None:
     with pytest.raises(error, match=r"\w{3}"):
         model.sample(**({"prompts": ["a"], "seeds": [1]} | changes))
 

@@ -195,7 +195,9 @@ def test_a_network_that_predicts_v() -> None:
     v, (cond, uncond) = plain(x, t).eps, denoiser.both(x, t)
     a = torch.as_tensor(schedule.alphas_cumprod)[t].float()[:, None, None, None]
     torch.testing.assert_close(cond.eps, a.sqrt() * v + (1 - a).sqrt() * x)
-    torch.testing.assert_close((x - (1 - a).sqrt() * cond.eps) / a.sqrt(), a.sqrt() * x - (1 - a).sqrt() * v, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        (x - (1 - a).sqrt() * cond.eps) / a.sqrt(), a.sqrt() * x - (1 - a).sqrt() * v, rtol=1e-4, atol=1e-4
+    )
     torch.testing.assert_close(uncond.eps, denoiser.unconditional(x, t).eps, rtol=1e-4, atol=1e-5)
     assert cond.variance is not None and torch.equal(cond.variance, denoiser.both(x, t)[0].variance)
 
@@ -203,7 +205,12 @@ def test_a_network_that_predicts_v() -> None:
 @torch.no_grad()
 def test_class_conditional_network() -> None:
     config = UNetConfig(
-        model_channels=32, num_res_blocks=1, attention_resolutions=(2,), channel_mult=(1, 1), num_classes=4, num_head_channels=16
+        model_channels=32,
+        num_res_blocks=1,
+        attention_resolutions=(2,),
+        channel_mult=(1, 1),
+        num_classes=4,
+        num_head_channels=16,
     )
     net = UNet(config)
     golden_fill(net, "classes")

@@ -12,7 +12,11 @@ GLIDE = {
     "glide_base": ("text2im", 0, {}),
     "glide_upsample": ("upsample", 3, {"low_res": "low_res"}),
     "glide_base_inpaint": ("inpaint", 4, {"image": "inpaint_image", "mask": "inpaint_mask"}),
-    "glide_upsample_inpaint": ("upsample-inpaint", 7, {"image": "inpaint_image", "mask": "inpaint_mask", "low_res": "low_res"}),
+    "glide_upsample_inpaint": (
+        "upsample-inpaint",
+        7,
+        {"image": "inpaint_image", "mask": "inpaint_mask", "low_res": "low_res"},
+    ),
 }
 
 
@@ -21,7 +25,9 @@ GLIDE = {
 def test_glide(name: str, captured: bool) -> None:
     kind, more_channels, inputs = GLIDE[name]
     golden, about = arrays(name), description(name)
-    config = {k: v for k, v in about["config"].items() if k not in ("tokenizer", "use_fp16")} | {"n_vocab": about["n_vocab"]}
+    config = {k: v for k, v in about["config"].items() if k not in ("tokenizer", "use_fp16")} | {
+        "n_vocab": about["n_vocab"]
+    }
     config["in_channels"] += more_channels
     net = NETWORKS[kind](*split_config(config))
     assert [[key, list(value.shape)] for key, value in net.state_dict().items()] == about["params"]

@@ -63,9 +63,7 @@ def test_the_streams_are_those_of_this_version() -> None:
     torch.testing.assert_close(NoiseSource(7, [0]).initial((3, 64, 64))[0, 0, 0, :4], expected, atol=5e-5, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("seed", "images"), [(-1, [0]), (2**64, [0]), (0, [-1]), (0, [2**32]), (0, [])]
-)
+@pytest.mark.parametrize(("seed", "images"), [(-1, [0]), (2**64, [0]), (0, [-1]), (0, [2**32]), (0, [])])
 def test_keys_out_of_range(seed: int, images: list[int]) -> None:
     with pytest.raises(NoiseKeyError):
         NoiseSource(seed, images)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from studio.ml.diffusion.schedule import LAMBDA_MIN, Schedule, ScheduleError, kept_steps
 
 FAST27 = [
-    0, 22, 44, 66, 88, 111, 133, 155, 177, 199, 200, 222, 244, 266, 288, 311, 333, 355, 377, 399, 400, 500, 599, 600, 799, 800, 997
+    0, 22, 44, 66, 88, 111, 133, 155, 177, 199,
+    200, 222, 244, 266, 288, 311, 333, 355, 377, 399, 400, 500, 599, 600, 799, 800, 997
 ]  # fmt: skip
 
 
@@ -58,8 +59,8 @@ def test_respacings(spec: str | int | list[int], expected: list[int]) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    [0, -3, 1001, "0", "1001", "ddim999", "ddim0", "leading1001", "logsnr0", "", "fast", "10;10", "10,,3", "501,1", "abc", "ddim-5",
-     [], [3, 1], [1, 1], [-1, 5], [0, 1000], [0.5, 3], True],
+    [0, -3, 1001, "0", "1001", "ddim999", "ddim0", "leading1001", "logsnr0", "", "fast", "10;10", "10,,3", "501,1",
+     "abc", "ddim-5", [], [3, 1], [1, 1], [-1, 5], [0, 1000], [0.5, 3], True],
 )  # fmt: skip
 def test_impossible_respacings_say_so(spec: object) -> None:
     with pytest.raises(ScheduleError, match=r"\w{3}"):
@@ -99,8 +100,11 @@ def test_logsnr_steps_are_even_in_lambda_and_leave_the_empty_end_out() -> None:
     assert gaps.max() / gaps.min() < 1.5  # only the rounding to whole steps keeps them from being equal
 
 
-@given(st.sampled_from(["linear", "squaredcos_cap_v2"]), st.sampled_from(["leading", "trailing", "linspace", "logsnr", ""]),
-       st.integers(1, 1000))  # fmt: skip
+@given(
+    st.sampled_from(["linear", "squaredcos_cap_v2"]),
+    st.sampled_from(["leading", "trailing", "linspace", "logsnr", ""]),
+    st.integers(1, 1000),
+)
 def test_every_possible_number_of_steps_gives_that_many(name: str, kind: str, n: int) -> None:
     steps = Schedule.named(name).respace(f"{kind}{n}").timesteps
     assert len(steps) == n

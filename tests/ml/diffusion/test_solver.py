@@ -38,7 +38,9 @@ def test_ddim_is_that_of_diffusers(name: str, clip: bool, eta: float) -> None:
     from diffusers import DDIMScheduler
 
     full, noise = Schedule.named(name), NoiseSource(1, range(2))
-    reference = DDIMScheduler(**diffusers_config(full), clip_sample=clip, set_alpha_to_one=True, timestep_spacing="leading")
+    reference = DDIMScheduler(
+        **diffusers_config(full), clip_sample=clip, set_alpha_to_one=True, timestep_spacing="leading"
+    )
     reference.set_timesteps(20)
     x = theirs = noise.initial(SHAPE)
     for record in ddim(Unguided().of(closed_form), x, full.respace("leading20"), noise, eta=eta, clip=clip):
@@ -89,7 +91,11 @@ def test_dpmpp_2m_is_that_of_diffusers(name: str, spacing: str) -> None:
     full = Schedule.named(name)
     spaced = full.respace(spacing)
     reference = DPMSolverMultistepScheduler(
-        **diffusers_config(full), algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", final_sigmas_type="zero"
+        **diffusers_config(full),
+        algorithm_type="dpmsolver++",
+        solver_order=2,
+        solver_type="midpoint",
+        final_sigmas_type="zero",
     )
     reference.set_timesteps(timesteps=spaced.timesteps[::-1].tolist())
     x = theirs = NoiseSource(3, range(2)).initial(SHAPE)
@@ -124,7 +130,9 @@ def test_order_of_convergence(name: str) -> None:
 
 
 def test_few_steps_even_in_log_snr_follow_the_exact_path() -> None:
-    """On a mixture of 24 pictures (closed form), 15 steps of the default spacing end where 150 do; others end further off."""
+    """On a mixture of 24 pictures (closed form), 15 steps of the default spacing end where 150 do; others end further
+    off.
+    """
     full = Schedule.named("squaredcos_cap_v2")
     abar = torch.as_tensor(full.alphas_cumprod)
     random = torch.Generator().manual_seed(0)
@@ -132,7 +140,9 @@ def test_few_steps_even_in_log_snr_follow_the_exact_path() -> None:
     pictures = (backgrounds * 2 - 1).repeat(6, 1, 8, 8)
     for i, picture in enumerate(pictures):
         row, column = i % 5, (3 * i) % 5
-        picture[:, row : row + 4, column : column + 4] = torch.rand(3, 4, 4, generator=random, dtype=torch.float64) * 2 - 1
+        picture[:, row : row + 4, column : column + 4] = (
+            torch.rand(3, 4, 4, generator=random, dtype=torch.float64) * 2 - 1
+        )
     modes, s = 0.9 * pictures.flatten(1), 0.05
 
     def mixture(x: Tensor, t: Tensor) -> GuidanceParts:
@@ -214,7 +224,13 @@ def test_known_pixels_come_back_exactly(name: str, sampler: object) -> None:
         return x0 * (1 - mask) + known * mask
 
     out = last(
-        sampler(Unguided().of(closed_form), noise.initial(SHAPE), Schedule.named("linear").respace(10), noise, edit_x0=put_back)  # type: ignore[operator]
+        sampler(
+            Unguided().of(closed_form),
+            noise.initial(SHAPE),
+            Schedule.named("linear").respace(10),
+            noise,
+            edit_x0=put_back,
+        )  # type: ignore[operator]
     )
     torch.testing.assert_close(out.x[..., :4], known[..., :4], rtol=0, atol=2e-7)
     assert (out.x[..., 4:] - known[..., 4:]).abs().max() > 0.01
@@ -229,7 +245,8 @@ def test_the_loop_never_reads_the_device(name: str, sampler: object) -> None:
         x.sum().item()
     spaced = Schedule.named("linear").respace(5)
     kwargs = {"eta": 1.0} if name == "ddim" else {}
-    records = list(sampler(Unguided().of(closed_form), x, spaced, noise, cond_fn=gradient, **kwargs))  # type: ignore[operator]
+    steps = sampler(Unguided().of(closed_form), x, spaced, noise, cond_fn=gradient, **kwargs)  # type: ignore[operator]
+    records = list(steps)
     assert [record.index for record in records] == [0, 1, 2, 3, 4]
     assert all(record.x.device.type == "meta" and record.total == 5 for record in records)
 
@@ -261,4 +278,12 @@ def test_a_picture_does_not_depend_on_its_batch() -> None:
 def test_eta_needs_noise() -> None:
     for eta, noise in ((0.5, None), (-1.0, NoiseSource(0, [0]))):
         with pytest.raises(ValueError, match="eta"):
-            next(ddim(Unguided().of(closed_form), torch.zeros(1, *SHAPE), Schedule.named("linear").respace(3), noise, eta=eta))
+            next(
+                ddim(
+                    Unguided().of(closed_form),
+                    torch.zeros(1, *SHAPE),
+                    Schedule.named("linear").respace(3),
+                    noise,
+                    eta=eta,
+                )
+            )
