@@ -65,8 +65,8 @@ def split_prediction(out: Tensor, channels: int) -> Prediction:
 class Velocity:
     """Turns a network that predicts v = sqrt(abar) eps - sqrt(1 - abar) x_0 into one that predicts eps.
 
-    eps = sqrt(abar) v + sqrt(1 - abar) x_t (Salimans & Ho 2022, app. D). Near t = T a small error of eps is a large one of x_0; an error of v is
-    not, so a small network learns backgrounds and layout sooner.
+    eps = sqrt(abar) v + sqrt(1 - abar) x_t (Salimans & Ho 2022, app. D). Near t = T a small error of eps is a large one
+    of x_0; an error of v is not, so a small network learns backgrounds and layout sooner.
     """
 
     def __init__(self, schedule: Schedule, device: torch.device | str = "cpu") -> None:

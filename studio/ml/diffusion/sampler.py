@@ -51,7 +51,8 @@ def ddpm(
 ) -> Iterator[StepRecord]:
     """Ancestral sampling (Ho et al. 2020, Alg. 2), with learned-range variance where the network gives v.
 
-    x: x_T [B, C, H, W]. Nichol & Dhariwal 2021, eq. 15; without v the variance is the posterior's. `cond_fn` shifts the mean by variance * gradient
+    x: x_T [B, C, H, W]. Nichol & Dhariwal 2021, eq. 15; without v the variance is the posterior's. `cond_fn` shifts
+    the mean by variance * gradient
     (Dhariwal & Nichol 2021, Alg. 1) after x0 was clamped; nothing is clamped after it.
     """
     a, before, beta = schedule.alphas_cumprod, schedule.alphas_cumprod_prev, schedule.betas
