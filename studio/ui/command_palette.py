@@ -26,6 +26,7 @@ class CommandPalette(QFrame):
         self._window = parent
         self._back_to: QWidget | None = None
         self.setProperty("surface", "card")
+        self.setProperty("floating", True)
         self.line = QLineEdit(self)
         self.line.setPlaceholderText("What do you want to do?")
         self.line.setAccessibleName("Search commands")

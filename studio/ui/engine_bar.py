@@ -103,6 +103,7 @@ class TaskPopup(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setProperty("surface", "card")
+        self.setProperty("floating", True)
         self._rows: dict[str, TaskRow] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_M)

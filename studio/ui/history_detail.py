@@ -41,7 +41,7 @@ class ResultDetail(QFrame):
         area.setFixedHeight(136)
         self._facts.setAutoFillBackground(False)
         area.viewport().setAutoFillBackground(False)
-        self.restore = QPushButton("Restore settings", self)
+        self.restore = QPushButton("Restore", self)
         self.restore.setToolTip("Put these settings back into their panel")
         self.restore.clicked.connect(lambda _checked=False: self.restore_asked.emit(self._record))
         self.replay = QPushButton("Replay", self)

@@ -38,6 +38,7 @@ class HistoryDock(QWidget):
         super().__init__(parent)
         self._store: ResultsStore | None = None
         self._background: Background | None = None
+        self._chosen = ""  # id of the result on show: it stays chosen when the list is read again
         self.model = HistoryModel(self)
         self.bar = MessageBar(self)
         self.search = QLineEdit(self)
@@ -191,10 +192,14 @@ class HistoryDock(QWidget):
             else:
                 self._empty.set_text("Nothing here yet", "Every result is kept here the moment it exists.")
         self._stack.setCurrentWidget(self.view if some else self._empty)
+        row = self.model.row_of(self._chosen)
+        if row >= 0 and row != self.view.currentIndex().row():
+            self.view.setCurrentIndex(self.model.index(row))
         self._select(self.view.currentIndex())
 
     def _select(self, index: QModelIndex, _before: QModelIndex | None = None) -> None:
         record = self.model.record(index)
+        self._chosen = record.id if record is not None else self._chosen
         self.detail.show_record(record)
 
     def _with(self, index: QModelIndex, action: Callable[[ResultRecord], Any]) -> None:

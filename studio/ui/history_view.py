@@ -22,7 +22,7 @@ class ResultDelegate(QStyledItemDelegate):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.cell = 132
+        self.cell = 128  # pixels; follows the width of the view
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(self.cell, self.cell + _LINES)
@@ -97,10 +97,10 @@ class ResultList(QListView):
         theme().changed.connect(self.viewport().update)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        room = self.viewport().width() - 4
+        # Qt's layout always keeps room for the scroll bar; a column that needs it would wrap to the next row.
+        room = self.maximumViewportSize().width() - self.verticalScrollBar().sizeHint().width() - 8
         columns = max(2, round(room / _WIDEST + 0.3))
         cell = max(72, room // columns)
-        if cell != self._delegate.cell:
-            self._delegate.cell = cell
-            self.setGridSize(QSize(cell, cell + _LINES))
+        self._delegate.cell = cell
+        self.setGridSize(QSize(cell, cell + _LINES))
         super().resizeEvent(event)

@@ -23,7 +23,7 @@ from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_L, SPACE_M, SPACE_S
 
 LayoutT = TypeVar("LayoutT", bound=QBoxLayout)
-CONTROLS_WIDTH, INSIGHT_WIDTH, NARROW = 304, 296, 960
+CONTROLS_WIDTH, INSIGHT_WIDTH, NARROW = 304, 296, 1040
 
 
 class Column(QScrollArea):
@@ -78,7 +78,7 @@ class PanelLayout(QWidget):
         left_layout = _tight(QVBoxLayout(left))
         left_layout.addWidget(self._controls, 1)
         left_layout.addLayout(self._footer)
-        left.setMinimumWidth(248)
+        left.setMinimumWidth(280)
 
         centre = QWidget(self)
         self._centre = _tight(QVBoxLayout(centre))
@@ -114,6 +114,7 @@ class PanelLayout(QWidget):
         self._splitter.setCollapsible(1, False)
         self._splitter.setCollapsible(2, False)
         self._narrow = False
+        self._insight_wanted = True
         self._splitter.setSizes([CONTROLS_WIDTH, 700, INSIGHT_WIDTH])
         _tight(QVBoxLayout(self)).addWidget(self._splitter)
 
@@ -178,6 +179,8 @@ class PanelLayout(QWidget):
         """Show or hide the right column."""
         self._right.setVisible(visible and not self.insight_button.isHidden())
         self.insight_button.setChecked(visible)
+        if not self._narrow:
+            self._insight_wanted = visible
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -185,11 +188,11 @@ class PanelLayout(QWidget):
         narrow = event.size().width() < NARROW
         if narrow != self._narrow:
             self._narrow = narrow
-            self.insight_button.setChecked(not narrow)
+            self.set_insight_visible(self._insight_wanted and not narrow)
 
     def state(self) -> dict[str, Any]:
         """Widths and folding, for `Panel.state()`."""
-        return {"sizes": self._splitter.sizes(), "insight": self.insight_button.isChecked()}
+        return {"sizes": self._splitter.sizes(), "insight": self._insight_wanted}
 
     def restore(self, state: Any) -> None:
         """Take up `state()`; anything malformed is ignored."""
@@ -200,7 +203,8 @@ class PanelLayout(QWidget):
             if sizes[1] > 0:
                 self._splitter.setSizes(sizes)
         if isinstance(state.get("insight"), bool):
-            self.insight_button.setChecked(state["insight"])
+            self._insight_wanted = state["insight"]
+            self.set_insight_visible(self._insight_wanted and not self._narrow)
 
     def sizeHint(self) -> QSize:
         return QSize(1100, 720)

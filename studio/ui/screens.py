@@ -37,6 +37,7 @@ def render_panels(
     studio = start()
     window = studio.window
     try:
+        window.layout_.default()
         window.resize(size)
         studio.show()
         _wait(app, lambda: window.services.engine is not None, "the engine")

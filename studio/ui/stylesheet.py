@@ -104,6 +104,7 @@ QScrollArea { background: transparent; border: none; }
 QWidget[surface="window"] { background: $window; } QWidget[surface="surface"] { background: $surface; }
 QWidget[surface="sunken"] { background: $sunken; }
 QFrame[surface="card"] { background: $raised; border: 1px solid $border; border-radius: 8px; }
+QFrame[floating="true"] { border: 1px solid $border_strong; }
 QFrame[surface="card"] QListWidget { background: transparent; }
 QFrame[edge="right"] { border-right: 1px solid $border; } QFrame[edge="left"] { border-left: 1px solid $border; }
 QFrame[edge="top"] { border-top: 1px solid $border; } QFrame[edge="bottom"] { border-bottom: 1px solid $border; }

@@ -107,6 +107,13 @@ def test_a_choice_shows_its_request_and_what_can_be_done(dock, qtbot) -> None:
     assert asked[0].title == "a dog"
 
 
+def test_the_choice_stays_when_the_list_is_read_again(dock, qtbot, store) -> None:
+    dock.view.setCurrentIndex(dock.model.index(1))
+    store.add("fake", {"prompt": "new"}, {"a.txt": b"x"}, title="new")
+    qtbot.waitUntil(lambda: dock.model.rowCount() == 4)
+    assert dock.selected()[0].title == "a dog" and dock.detail.isVisible()
+
+
 def test_a_picture_is_copied(dock, qtbot) -> None:
     dock.copy(dock.model.record(dock.model.index(0)))
     qtbot.waitUntil(lambda: dock.bar.level() == "success")
