@@ -66,7 +66,7 @@ class Held:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.array.shape
+        return tuple(self.array.shape)
 
     @property
     def format(self) -> Format:

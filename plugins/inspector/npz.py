@@ -106,7 +106,7 @@ class NpzFile:
         raw = self.source.read(entry.header_offset, LOCAL_HEADER.size)
         if raw[:4] != b"PK\x03\x04":
             raise ReadingError(f"“{self.path.name}” is damaged: a member is not where its index says. Get a complete copy of it.")
-        name_length, extra_length = LOCAL_HEADER.unpack(raw)[-2:]
+        name_length, extra_length = (int(length) for length in LOCAL_HEADER.unpack(raw)[-2:])
         return entry.header_offset + LOCAL_HEADER.size + name_length + extra_length
 
     def close(self) -> None:

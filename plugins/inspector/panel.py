@@ -240,8 +240,9 @@ class InspectorPanel(Panel):
         column: QWidget | None = self.tensors
         while column is not None and not isinstance(column, QScrollArea):
             column = column.parentWidget()
-        if column is not None and column.widget() is not None:
-            top = self.tensors.view.mapTo(column.widget(), QPoint(0, 0)).y()
+        body = column.widget() if column is not None else None
+        if column is not None and body is not None:
+            top = self.tensors.view.mapTo(body, QPoint(0, 0)).y()
             self.tensors.fit(column.viewport().height() - top - SPACE_XL)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

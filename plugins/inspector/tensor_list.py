@@ -88,15 +88,15 @@ class TensorDelegate(QStyledItemDelegate):
         found: Statistics | None = index.data(TensorModel.STATISTICS)
         colours = theme()
         painter.save()
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        rect: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         if chosen or state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, colours.color("accent_soft" if chosen else "hover"))
         if chosen:
             painter.fillRect(rect.x(), rect.y(), 2, rect.height(), colours.color("accent"))
         box = rect.adjusted(SPACE_S + 2, 4, -SPACE_S, -4)
-        font = option.font  # type: ignore[attr-defined]
+        font = option.font
         painter.setFont(font)
         painter.setPen(colours.color("disabled" if info.problem else "text"))
         name = painter.fontMetrics().elidedText(info.name, Qt.TextElideMode.ElideMiddle, box.width())
