@@ -150,6 +150,7 @@ class ImageView(QWidget):
             self._draw_text(painter, self._readout, Qt.AlignmentFlag.AlignBottom)
         if self.hasFocus():
             painter.setPen(QPen(colours.color("focus"), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)  # the labels left theirs
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
 
     def _draw_text(self, painter: QPainter, text: str, edge: Qt.AlignmentFlag) -> None:

@@ -61,7 +61,7 @@ class MainWindow(QMainWindow):
         self._painted = False
         self._attached = False
         self.setWindowTitle("Glassbox Studio")
-        self.setWindowIcon(theme().icon("glassbox", "accent"))
+        self.setWindowIcon(theme().icon("app", "accent"))
         self.setAcceptDrops(True)
         self.background = Background("window-disk", self)
         self.pump = Pump(self)
