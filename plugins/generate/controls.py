@@ -94,7 +94,9 @@ class Controls(QWidget):
             self._known = tokenizer_of(info) if info else None
             self.form.prompt_field().set_suggestions(suggestions(info) if info else [])
             self._offer_prompts()
-        self.form.prompt_field().set_note(remark(self.prompt(), info, self._known))
+        prompt = self.form.prompt_field()
+        typing = prompt.focus_widget().hasFocus()
+        prompt.set_note(remark(self.prompt(), info, self._known, typing=typing))
         self.changed.emit()
 
 

@@ -46,6 +46,8 @@ class Insight(QWidget):
         self._plain.hide()
         self.norms = Curves("step", "‖ε‖₂", zones)
         self.cosine = Curves("step", "cosine", zones, legend=False)
+        self.norms.setMinimumHeight(215)  # room for the label below the axis in every font
+        self.cosine.setMinimumHeight(165)
         self._step = Facts(zones)
         self._cost = Facts(zones)
         section = zones.add_insight("Guidance", self._formula)

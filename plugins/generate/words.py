@@ -32,13 +32,19 @@ def examples(info: ModelInfo) -> list[str]:
     return [text for text in EXAMPLES if tokenizer is None or not tokenizer.unknown(text)]
 
 
-def remark(prompt: str, info: ModelInfo | None, tokenizer: WordTokenizer | None) -> str:
-    """A sentence about a prompt the model will not take in whole, empty when it will."""
+def remark(prompt: str, info: ModelInfo | None, tokenizer: WordTokenizer | None, *, typing: bool = False) -> str:
+    """A sentence about a prompt the model will not take in whole, empty when it will.
+
+    While `typing`, a last word that may still become a known one is not remarked on.
+    """
     if not prompt.strip():
         return "Empty prompt: the model draws without any condition, and the guidance scale has no effect."
     if info is None or tokenizer is None:
         return ""
     unknown = tokenizer.unknown(prompt)
+    if typing and unknown and prompt.lower().endswith(unknown[-1]):
+        if any(word.startswith(unknown[-1]) for word in (*info.words, *info.phrases)):
+            unknown = unknown[:-1]
     if unknown:
         words = ", ".join(f"“{word[:30]}”" for word in unknown[:_SHOWN])
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""

@@ -88,7 +88,7 @@ def test_cancel_stops_within_a_step_and_keeps_what_there_is_to_see(qtbot, desk_r
 
 
 def test_the_queue_runs_one_after_another_and_next_goes_first(qtbot, desk_room):
-    panel = desk_room(steps=100)
+    panel = desk_room(steps=40)
     for seed, front in ((1, False), (2, False), (3, True)):
         panel.controls.form.set_fields({"seed": seed})
         panel.generate(front=front)
@@ -151,7 +151,7 @@ def test_a_batch_can_be_looked_at_one_by_one_and_varied(qtbot, desk_room):
     assert panel.stage.alone is None
 
 
-def test_a_sweep_fills_a_labelled_grid_and_a_cell_gives_its_settings(qtbot, desk_room):
+def test_a_sweep_fills_a_labelled_grid_and_a_cell_gives_its_settings(qtbot, desk_room, tmp_path):
     panel = desk_room(steps=3)
     panel.controls.sweep_section.set_expanded(True)
     panel.controls.sweep.restore([["guidance_scale", "0, 3"], ["sampler", "ddim, ddpm"]])
@@ -165,6 +165,12 @@ def test_a_sweep_fills_a_labelled_grid_and_a_cell_gives_its_settings(qtbot, desk
     assert desk_room.store.records()[0].kind == "sweep"
     panel.stage.show_alone(2)
     assert panel.stage.view.isVisible() and panel.stage.current == 2
+    assert panel.insight._step.fact("sampler") == "DDPM (ancestral)"
+    for place, item in enumerate(panel.exportables()):
+        assert panel.context.export.save(item, tmp_path / str(place)).stat().st_size > 0
+    panel.variations()
+    qtbot.waitUntil(lambda: panel.stage.count == 9 and panel.shown.result is not None, timeout=LONG)
+    assert panel.shown.request.sampler == "ddpm"
 
 
 @pytest.mark.parametrize(
@@ -360,6 +366,20 @@ def test_a_run_that_ended_out_of_sight_is_whole_when_the_panel_shows_again(qtbot
     quiet(qtbot, panel)
     panel.show()
     assert panel.stage.count == 1 and len(panel.stage.steps) == 4
+
+
+def test_the_example_of_the_manual_shows_a_whole_run_without_the_engine(qtbot, desk_room, monkeypatch, tmp_path):
+    from studio_plugins.generate import demo
+
+    panel = desk_room()
+    panel.demo()
+    assert panel.controls.form.value() == demo.REQUEST
+    monkeypatch.setattr(demo, "REQUEST", GenerateRequest(model="tiny", prompt="a cat", steps=3, batch=2))
+    monkeypatch.setattr(demo, "FILE", tmp_path / "demo.npz")
+    demo.draw(demo.FILE)
+    panel.demo()
+    assert panel.stage.count == 2 and len(panel.stage.steps) == 3 and desk_room.engine.tasks() == []
+    assert len(panel.insight.norms.data()["‖ε(x|y)‖"][0]) == 3
 
 
 def test_commands_come_and_go_with_the_panel(qtbot, desk_room):
