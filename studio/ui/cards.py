@@ -94,6 +94,7 @@ class Facts(QWidget):
         for pair in self._rows.values():
             for label in pair:
                 self._grid.removeWidget(label)
+                label.hide()  # deletion waits for the event loop; until then it would show through
                 label.deleteLater()
         self._rows = {}
         for row, name in enumerate(names):

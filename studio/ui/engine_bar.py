@@ -15,6 +15,7 @@ REFRESH_MS = 150
 SHOWN = 2
 _GIB = 2**30
 _TITLE_PX = 150
+_COUNTABLE = 10_000  # larger totals are bytes or the like: said in per cent
 _SHOW_AFTER_S = 0.15  # what ends sooner would only flicker
 
 
@@ -38,7 +39,9 @@ def progress_words(task: Task) -> str:
     parts: list[str] = ["paused"] if task.state is TaskState.PAUSED else []
     if progress is None:
         return " · ".join(parts) or "starting"
-    if progress.total > 0:
+    if progress.total >= _COUNTABLE:
+        parts.append(f"{100 * progress.done / progress.total:.0f} %")
+    elif progress.total > 0:
         parts.append(f"{progress.done:g}/{progress.total:g}")
     if progress.text:
         parts.append(progress.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
@@ -41,16 +42,28 @@ def pixmap(svg: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
     return picture
 
 
-def icon(name: str, colour: QColor, disabled: QColor | None = None, checked: QColor | None = None) -> QIcon:
-    """A bundled icon in one colour, with its disabled and checked variants; sharp up to 300 % scaling."""
-    return icon_from_svg(svg_source(name), colour, disabled, checked)
+def icon(
+    name: str,
+    colour: QColor,
+    disabled: QColor | None = None,
+    checked: QColor | None = None,
+    sizes: Sequence[int] = _SIZES,
+) -> QIcon:
+    """A bundled icon in one colour, with its disabled and checked variants, drawn for each of `sizes` (pixels)."""
+    return icon_from_svg(svg_source(name), colour, disabled, checked, sizes)
 
 
-def icon_from_svg(svg: str, colour: QColor, disabled: QColor | None = None, checked: QColor | None = None) -> QIcon:
+def icon_from_svg(
+    svg: str,
+    colour: QColor,
+    disabled: QColor | None = None,
+    checked: QColor | None = None,
+    sizes: Sequence[int] = _SIZES,
+) -> QIcon:
     """As `icon`, for SVG text that a plugin brings along."""
     result = QIcon()
     off, on = QIcon.State.Off, QIcon.State.On
-    for size in _SIZES:
+    for size in sizes:
         result.addPixmap(pixmap(svg, colour, size), QIcon.Mode.Normal, off)
         if checked is not None:
             result.addPixmap(pixmap(svg, checked, size), QIcon.Mode.Normal, on)
@@ -91,5 +104,6 @@ class IconButton(QToolButton):
                 palette.color(group.Active, role.ButtonText),
                 palette.color(group.Disabled, role.ButtonText),
                 palette.color(group.Active, role.Accent),
+                (self.iconSize().width(), 2 * self.iconSize().width()),
             )
         )

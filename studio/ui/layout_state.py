@@ -30,6 +30,7 @@ class Layout(QObject):
         super().__init__(window)
         self._window = window
         self._store: SessionStore | None = None
+        self._pristine: QByteArray | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SAVE_AFTER_MS)
@@ -38,14 +39,18 @@ class Layout(QObject):
     def default(self) -> None:
         """Docks on the right as tabs, closed; size as designed or as large as the screen allows."""
         window = self._window
-        docks = list(window.docks.values())
-        for dock in docks:
-            dock.setFloating(False)
-            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        for first, second in zip(docks, docks[1:], strict=False):
-            window.tabifyDockWidget(first, second)
-        for dock in docks:
-            dock.hide()
+        if self._pristine is None:
+            docks = list(window.docks.values())
+            for dock in docks:
+                window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+            for first, second in zip(docks, docks[1:], strict=False):
+                window.tabifyDockWidget(first, second)
+            for dock in docks:
+                dock.hide()
+            self._pristine = window.saveState(LAYOUT_VERSION)
+        else:
+            # Adding tabbed docks a second time leaves a stray tab bar behind (seen with Qt 6.11); restoring does not.
+            window.restoreState(self._pristine, LAYOUT_VERSION)
         screen = window.screen().availableGeometry()
         size = min(DEFAULT_SIZE[0], screen.width()), min(DEFAULT_SIZE[1], screen.height())
         window.resize(*size)

@@ -23,7 +23,7 @@ from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_L, SPACE_M, SPACE_S
 
 LayoutT = TypeVar("LayoutT", bound=QBoxLayout)
-CONTROLS_WIDTH, INSIGHT_WIDTH, NARROW = 304, 296, 1040
+CONTROLS_WIDTH, INSIGHT_WIDTH, NARROW = 304, 296, 1100
 
 
 class Column(QScrollArea):
@@ -81,6 +81,7 @@ class PanelLayout(QWidget):
         left.setMinimumWidth(280)
 
         centre = QWidget(self)
+        centre.setMinimumWidth(360)  # said here, so that a long text above the stage cannot widen the window
         self._centre = _tight(QVBoxLayout(centre))
         self._tools = _framed(centre, "bottom")
         self._tool_row = QHBoxLayout(self._tools)
@@ -102,7 +103,7 @@ class PanelLayout(QWidget):
         self._insight.setAccessibleName("Insight")
         self._right = _framed(self, "left")
         _tight(QVBoxLayout(self._right)).addWidget(self._insight)
-        self._right.setMinimumWidth(200)
+        self._right.setMinimumWidth(264)
         self._right.hide()
 
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)

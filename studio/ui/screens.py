@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QEventLoop, QSize
+from PySide6.QtCore import QEvent, QEventLoop, QSize
 from PySide6.QtWidgets import QApplication
 
 from studio.ui.theme import theme
@@ -96,6 +96,7 @@ def _settle(app: QApplication, window: MainWindow) -> None:
     end = time.monotonic() + 0.4
     while time.monotonic() < end:
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+        app.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # outside app.exec() nothing else delivers these
 
 
 def _wait(app: QApplication, condition: Callable[[], bool], what: str) -> None:

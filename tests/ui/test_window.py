@@ -11,7 +11,7 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton, QToolButton
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton, QTabBar, QToolButton
 
 from studio.app import Studio
 from studio.engine import Done, Progress
@@ -110,6 +110,21 @@ def test_a_damaged_session_and_layout_give_the_default_window(open_studio, data_
     assert studio.window.panels.open_ids() == ["fake"]
     assert "its last state" in studio.window.panels.frame("fake").bar.text()
     assert any("default layout" in note.text for note in studio.notifications.items())
+
+
+def test_the_layout_is_reset_to_what_it_was_at_first(open_studio, qtbot) -> None:
+    window = open_studio().window
+    for name in ("history", "help"):
+        window.toggle_dock(name)
+    window.docks["help"].setFloating(True)
+    window.run_command("view.layout")
+    assert all(dock.isHidden() and not dock.isFloating() for dock in window.docks.values())
+
+    def stray() -> list[QTabBar]:  # Qt parks its spare tab bar outside of the window
+        bars = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window and bar.isVisible()]
+        return [bar for bar in bars if window.rect().intersects(bar.geometry())]
+
+    qtbot.waitUntil(lambda: not stray())
 
 
 def test_safe_mode_leaves_own_plugins_and_the_session_out(open_studio) -> None:
