@@ -90,9 +90,9 @@ class GeneratePanel(Panel):
 
     def find_models(self) -> None:
         """Look again which models there are (one was added or removed)."""
+        self.message("")
         self.models, problems = find_models([self._own_models])
         self.controls.set_models(self.models)
-        self.message("")
         self._tell_models(problems)
 
     def _tell_models(self, problems: Sequence[str]) -> None:
@@ -122,16 +122,9 @@ class GeneratePanel(Panel):
         bar.save.connect(self.outlet.save_as)
         bar.copy.connect(self.outlet.copy)
         bar.keep.connect(desk.keep)
-        self.stage.set_sources(
-            self.shown.file_of,
-            [
-                ("Save as…", self.outlet.save_as),
-                ("Use its settings", self.use_settings),
-                ("Variations", self.variations),
-            ],
-        )
-        escape = QShortcut(QKeySequence("Esc"), self)
-        escape.activated.connect(self._escape)
+        offered = [("Save as…", self.outlet.save_as), ("Use its settings", self.use_settings)]
+        self.stage.set_sources(self.shown.file_of, [*offered, ("Variations", self.variations)])
+        QShortcut(QKeySequence("Esc"), self).activated.connect(self._escape)
 
     def closing(self) -> None:
         self._live_timer.stop()
@@ -293,7 +286,7 @@ class GeneratePanel(Panel):
         known = examples(self.models[0])[1:4] if self.models else []
         return EmptyState(
             "Write what you want to see",
-            "The prompt on the left is an example. Press Ctrl+Enter and watch the picture form step by step.",
+            "Ctrl+Enter draws the prompt on the left: watch the picture form step by step. Or start from one of these.",
             actions=[(text, partial(self._draw_example, text)) for text in known],
         )
 
