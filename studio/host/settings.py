@@ -38,10 +38,10 @@ class EngineSection(Section):
         "auto", title="Device", help="auto takes the fastest one found.", choices_from="devices", min_length=1,
         max_length=40,
     )  # fmt: skip
-    threads: int = ui(0, title="CPU threads", help="0 leaves one core to the window.", ge=0, le=512)
+    threads: int = ui(0, title="CPU threads", help="0 leaves one core to the window.", ge=0, le=64)
     cache_gib: float = ui(
         0.0, title="Model memory", help="Loaded models kept at most; 0 chooses by the device.", unit="GiB", ge=0,
-        le=4096,
+        le=256,
     )  # fmt: skip
 
 
@@ -59,7 +59,6 @@ class General(Section):
 
     check_previous_crash: bool = ui(True, title="Show the crash log of the last run", help="Shown at the next start.")
     restore_session: bool = ui(True, title="Open the panels of last time", help="Panels come back as they were.")
-    confirm_quit: bool = ui(True, title="Ask before quitting while tasks run", help="Cancelled tasks keep no result.")
 
 
 class Export(Section):
