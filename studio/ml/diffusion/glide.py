@@ -23,7 +23,7 @@ from studio.ml.diffusion.weights import WeightsError, load_into, sha256_of
 from studio.ml.diffusion.words import WordTokenizer
 
 SamplerName = Literal["dpmpp_2m", "ddim", "ddpm"]
-DEFAULT_STEPS: Mapping[str, int] = {"dpmpp_2m": 15, "ddim": 50, "ddpm": 100}
+DEFAULT_STEPS: Mapping[str, int] = {"dpmpp_2m": 20, "ddim": 50, "ddpm": 100}
 """Samplers by name, with a number of steps that serves each."""
 
 _REMEMBERED_PROMPTS = 64
