@@ -160,7 +160,10 @@ class Stage(QWidget):
         self.clear()
         self._sweep = True
         self.captions = tuple(captions)
-        self.grid.set_count(len(captions), column_labels=labels.columns, row_labels=labels.rows)
+        self.grid.set_count(
+            len(captions), column_labels=labels.columns, row_labels=labels.rows,
+            column_title=labels.column_title, row_title=labels.row_title,
+        )  # fmt: skip
         self._stack.setCurrentWidget(self.grid)
         self.view_changed.emit()
 

@@ -40,9 +40,11 @@ class HistogramPlot(QWidget):
         super().__init__(parent)
         import pyqtgraph as pg
 
+        from studio.ui.plot_axis import PlotAxis
+
         self._pg = pg
         self._statistics: Statistics | None = None
-        self.plot = pg.PlotWidget(self)
+        self.plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")})
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()

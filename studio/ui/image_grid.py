@@ -23,8 +23,8 @@ GAP, EDGE, MIN_CELL, HEADER = 8, 16, 72, 22
 class ImageGrid(QAbstractScrollArea):
     """Cells as large as the space allows, scrolling once they would become smaller than `MIN_CELL`.
 
-    `set_count`, then `set_cell` for each as it arrives; headings appear when given. Arrow keys move the selection,
-    Enter or double click opens a cell.
+    `set_count`, then `set_cell` for each as it arrives; headings appear when given, with a title over the columns and
+    one over the rows that say what varies. Arrow keys move the selection, Enter or double click opens a cell.
     """
 
     selected = Signal(int)
@@ -36,6 +36,7 @@ class ImageGrid(QAbstractScrollArea):
         self._labels: list[str] = []
         self._rows: list[str] = []
         self._columns: list[str] = []
+        self._titles = ("", "")
         self._fixed_columns = 0
         self._current = -1
         self._pressed: tuple[int, QPointF] | None = None
@@ -50,13 +51,21 @@ class ImageGrid(QAbstractScrollArea):
         theme().changed.connect(self.viewport().update)
 
     def set_count(
-        self, count: int, *, columns: int = 0, column_labels: Sequence[str] = (), row_labels: Sequence[str] = ()
+        self,
+        count: int,
+        *,
+        columns: int = 0,
+        column_labels: Sequence[str] = (),
+        row_labels: Sequence[str] = (),
+        column_title: str = "",
+        row_title: str = "",
     ) -> None:
-        """Make `count` empty cells. `columns` = 0 lets the grid choose; labels make headings."""
+        """Make `count` empty cells. `columns` = 0 lets the grid choose; labels make headings, titles name the two axes."""
         self._images = [None] * count
         self._labels = [""] * count
         self._fixed_columns = columns or len(column_labels)
         self._columns, self._rows = list(column_labels), list(row_labels)
+        self._titles = (column_title if self._columns else "", row_title if self._rows else "")
         self._current = -1 if count == 0 else min(max(self._current, 0), count - 1)
         self._relayout()
 
@@ -97,7 +106,7 @@ class ImageGrid(QAbstractScrollArea):
         """Where a cell is in the viewport."""
         columns, side, left = self._geometry()
         row, column = divmod(index, columns)
-        top = self._top() + row * (side + GAP + self._label_height()) - self.verticalScrollBar().value()
+        top = self._offset() + self._top() + row * (side + GAP + self._label_height()) - self.verticalScrollBar().value()
         return QRect(left + column * (side + GAP), top, side, side)
 
     def index_at(self, place: QPoint) -> int:
@@ -110,12 +119,24 @@ class ImageGrid(QAbstractScrollArea):
         return HEADER if any(self._labels) else 0
 
     def _top(self) -> int:
-        return EDGE + (HEADER if self._columns else 0)
+        lines = bool(self._columns) + bool(self._titles[0])
+        return EDGE + lines * HEADER
+
+    def _height(self) -> int:
+        """All cells with their headings and edges, in pixels."""
+        columns, side, _left = self._geometry()
+        rows = math.ceil(len(self._images) / columns)
+        return self._top() + rows * (side + self._label_height()) + max(0, rows - 1) * GAP + EDGE
+
+    def _offset(self) -> int:
+        """Free space above a grid that is lower than the viewport: it stands in the middle."""
+        return max(0, (self.viewport().height() - self._height()) // 2)
 
     def _row_width(self) -> int:
         if not self._rows:
             return 0
-        return min(160, max(self.fontMetrics().horizontalAdvance(text) for text in self._rows) + 16)
+        texts = (*self._rows, self._titles[1])
+        return min(160, max(self.fontMetrics().horizontalAdvance(text) for text in texts) + 16)
 
     def _geometry(self) -> tuple[int, int, int]:
         """(columns, side of a cell, left edge) in pixels."""
@@ -136,13 +157,10 @@ class ImageGrid(QAbstractScrollArea):
         return columns, side, EDGE + self._row_width() + max(0, (width - used) // 2)
 
     def _relayout(self) -> None:
-        columns, side, _left = self._geometry()
-        rows = math.ceil(len(self._images) / columns)
-        total = self._top() + rows * (side + self._label_height()) + max(0, rows - 1) * GAP + EDGE
         bar = self.verticalScrollBar()
-        bar.setRange(0, max(0, total - self.viewport().height()))
+        bar.setRange(0, max(0, self._height() - self.viewport().height()))
         bar.setPageStep(self.viewport().height())
-        bar.setSingleStep(side + GAP)
+        bar.setSingleStep(self._geometry()[1] + GAP)
         self.viewport().update()
 
     def _scroll_to(self, index: int) -> None:
@@ -160,21 +178,34 @@ class ImageGrid(QAbstractScrollArea):
         painter = QPainter(self.viewport())
         colours = theme()
         painter.fillRect(self.viewport().rect(), colours.color("sunken"))
-        columns, side, left = self._geometry()
-        metrics = painter.fontMetrics()
-        painter.setPen(colours.color("muted"))
-        centre = Qt.AlignmentFlag.AlignCenter
-        for column, text in enumerate(self._columns[:columns]):
-            box = QRect(left + column * (side + GAP), self.cell_rect(0).top() - HEADER, side, HEADER)
-            painter.drawText(box, centre, metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, side))
-        for row, text in enumerate(self._rows):
-            box = QRect(EDGE, self.cell_rect(row * columns).top(), left - EDGE - 8, side)
-            shown = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, box.width())
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
+        self._draw_headings(painter)
         for index in range(len(self._images)):
             rect = self.cell_rect(index)
             if rect.intersects(self.viewport().rect().adjusted(0, -HEADER, 0, HEADER)):
                 self._draw_cell(painter, index, rect)
+
+    def _draw_headings(self, painter: QPainter) -> None:
+        if not self._images:
+            return
+        columns, side, left = self._geometry()
+        metrics, middle, centre = painter.fontMetrics(), Qt.TextElideMode.ElideMiddle, Qt.AlignmentFlag.AlignCenter
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        head, used = self.cell_rect(0).top() - HEADER, columns * (side + GAP) - GAP
+        painter.setPen(theme().color("muted"))
+        for column, text in enumerate(self._columns[:columns]):
+            box = QRect(left + column * (side + GAP), head, side, HEADER)
+            painter.drawText(box, centre, metrics.elidedText(text, middle, side))
+        for row, text in enumerate(self._rows):
+            box = QRect(EDGE, self.cell_rect(row * columns).top(), left - EDGE - 8, side)
+            painter.drawText(box, right, metrics.elidedText(text, middle, box.width()))
+        font = painter.font()
+        font.setBold(True)
+        painter.save()
+        painter.setFont(font)
+        painter.drawText(QRect(left, head - HEADER, used, HEADER), centre, painter.fontMetrics().elidedText(self._titles[0], middle, used))
+        box = QRect(EDGE, head, left - EDGE - 8, HEADER)
+        painter.drawText(box, right, painter.fontMetrics().elidedText(self._titles[1], middle, box.width()))
+        painter.restore()
 
     def _draw_cell(self, painter: QPainter, index: int, rect: QRect) -> None:
         colours, image = theme(), self._images[index]

@@ -98,14 +98,16 @@ class PanelHost(QObject):
     # -- opening and closing --
 
     def open(self, panel_id: str, *, focus: bool = True) -> None:
-        """Show a panel, loading it first when needed; an unknown id is ignored (its plugin is gone)."""
+        """Show a panel, loading it first when needed; of one whose plugin is gone the person is told."""
         found = next((d for d in self.plugins if _id_of(d) == panel_id), None)
         if panel_id in self._frames:
             if focus:
                 self._tabs.setCurrentWidget(self._frames[panel_id])
             return
         if found is None:
-            log.info("The panel %s is not installed any more", panel_id)
+            self._window.notify(
+                f"The panel “{panel_id}” is not installed any more. Install its plugin again, or enable it in the settings.", "warning"
+            )
             return
         title = found.manifest.title if found.manifest else found.name
         frame = PanelFrame(panel_id, title, self._tabs)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QBoxLayout,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QPushButton,
     QScrollArea,
+    QSlider,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -42,17 +46,40 @@ class Column(QScrollArea):
         self.layout_.setSpacing(SPACE_M)
         self.layout_.addStretch(1)
         self.setWidget(self._body)
+        self.verticalScrollBar().rangeChanged.connect(self._make_room)
 
     def add(self, widget: QWidget, stretch: int = 0) -> None:
-        """Append a widget above the free space at the bottom."""
+        """Append a widget above the free space at the bottom; build it first, its fields are looked at here."""
         self.layout_.insertWidget(self.layout_.count() - 1, widget, stretch)
-        widget.installEventFilter(self)
+        inside = [widget, *widget.findChildren(QWidget)]
+        for child in inside:
+            if isinstance(child, (QComboBox, QAbstractSpinBox, QSlider)):
+                child.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                child.installEventFilter(self)
+            elif isinstance(child, Collapsible):
+                child.toggled.connect(partial(self._unfolded, child))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        # A field reached with Tab must not stay outside the visible part of the column.
-        if event.type() == QEvent.Type.FocusIn and isinstance(watched, QWidget):
-            self.ensureWidgetVisible(watched, 0, SPACE_M)
+        # Scrolling the column must not change a field that happens to pass under the pointer.
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
         return super().eventFilter(watched, event)
+
+    def _make_room(self, _low: int, high: int) -> None:
+        # The bar takes its width from the margin, so that nothing moves when it appears.
+        bar = self.verticalScrollBar().sizeHint().width() if high > 0 else 0
+        self.layout_.setContentsMargins(SPACE_L, SPACE_L, max(0, SPACE_L - bar), SPACE_L)
+
+    def _unfolded(self, section: Collapsible, expanded: bool) -> None:
+        if expanded and self.isVisible():
+            QTimer.singleShot(0, section, partial(self._reveal, section))  # once the column has its new height
+
+    def _reveal(self, section: Collapsible) -> None:
+        """Scroll to what was just unfolded: to its end, but never past its heading."""
+        top = section.mapTo(self._body, QPoint(0, 0)).y()
+        self.ensureVisible(0, top + section.height(), 0, SPACE_S)
+        self.ensureVisible(0, top, 0, SPACE_S)
 
 
 class PanelLayout(QWidget):

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFontMetricsF, QGuiApplication
 from PySide6.QtTest import QTest
 
 from studio.engine import Engine, Progress
@@ -16,7 +16,7 @@ from studio.ui.cards import EmptyState, Facts, FormulaCard
 from studio.ui.collapsible import Collapsible
 from studio.ui.curves import Curves
 from studio.ui.engine_bar import EngineBar, duration, progress_words
-from studio.ui.image_grid import ImageGrid
+from studio.ui.image_grid import HEADER, ImageGrid
 from studio.ui.image_view import ImageView
 from studio.ui.lag import INTERVAL_MS, LagMeter
 from studio.ui.message_bar import MessageBar
@@ -143,6 +143,29 @@ def test_cells_of_a_batch_lie_inside_and_apart(shown, count: int) -> None:
         assert grid.cell_rect(count - 1).bottom() <= grid.viewport().height()
 
 
+@pytest.mark.parametrize(("width", "height"), [(900, 300), (300, 700)])
+def test_a_labelled_sweep_stands_in_the_middle_under_the_names_of_its_axes(shown, width: int, height: int) -> None:
+    grid = shown(ImageGrid(), width, height)
+    names = {"column_labels": ["1", "2", "4"], "row_labels": ["ddim", "ddpm"]}
+    grid.set_count(6, **names)
+    plain = grid.grab().toImage()
+    above, below = grid.cell_rect(0).top(), grid.viewport().height() - grid.cell_rect(5).bottom()
+    assert grid.verticalScrollBar().maximum() == 0 and abs(above - HEADER - below) <= 2
+    grid.set_count(6, **names, column_title="Steps", row_title="Sampler")
+    titled = grid.grab().toImage()
+    top, bottom = grid.cell_rect(0).top(), grid.cell_rect(5).bottom()
+    assert top >= 2 * HEADER and bottom < grid.viewport().height() and titled != plain
+    assert [titled.pixelColor(x, top - 2 * HEADER + 11) for x in range(width)].count(theme().color("sunken")) < width
+
+
+def test_a_grid_without_headings_shows_no_titles_and_an_empty_one_draws_nothing(shown) -> None:
+    grid = shown(ImageGrid())
+    grid.set_count(4, column_title="Steps")
+    assert grid.cell_rect(0).top() + grid.cell_rect(3).bottom() == pytest.approx(grid.viewport().height(), abs=3)
+    grid.set_count(0, column_labels=["1"], column_title="Steps")
+    assert not grid.grab().isNull()
+
+
 def test_a_timeline_is_scrubbed_and_played(shown, qtbot) -> None:
     line = shown(Timeline(), 500, 80)
     moves: list[int] = []
@@ -183,6 +206,35 @@ def test_curves_draw_what_they_are_given_in_the_colours_of_the_theme(shown) -> N
         curves.set_series("c", [1], [1, 2])
     curves.clear()
     assert curves.data() == {} and curves.plot_item().listDataItems() == []
+
+
+@pytest.mark.parametrize("steps", [2, 10, 15, 20, 1000, 123456])
+@pytest.mark.parametrize("width", [200, 900])
+def test_the_numbers_of_an_axis_stay_apart_and_are_of_one_kind(shown, steps: int, width: int) -> None:
+    curves = shown(Curves("step", "norm"), width)
+    curves.set_series("a", [1, steps], [0.979, 1.0])
+    curves.refresh()
+    curves.plot_item().getViewBox().updateAutoRange()
+    for side, length in (("bottom", width - 60), ("left", 150)):
+        axis = curves.plot_item().getAxis(side)
+        low, high = axis.range
+        levels = axis.tickValues(low, high, length)
+        assert len(levels) == 1
+        spacing, values = levels[0]
+        texts = axis.tickStrings(values, 1.0, spacing)
+        assert len(texts) >= 2 and len(set(texts)) == len(texts)
+        metrics = QFontMetricsF(axis.style["tickFont"])
+        size = metrics.height() if side == "left" else max(map(metrics.horizontalAdvance, texts))
+        assert spacing / (high - low) * length > size
+        assert len({text[::-1].find(".") for text in texts}) == 1
+
+
+def test_an_axis_copes_with_what_cannot_be_divided(shown) -> None:
+    curves = shown(Curves("step", "norm"))
+    axis = curves.plot_item().getAxis("bottom")
+    assert axis.tickSpacing(3.0, 3.0, 200) == []
+    axis.setLogMode(x=True)
+    assert axis.tickSpacing(0.0, 3.0, 200)
 
 
 def test_a_hidden_plot_draws_when_it_shows(qtbot) -> None:

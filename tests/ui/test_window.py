@@ -109,7 +109,9 @@ def test_a_damaged_session_and_layout_give_the_default_window(open_studio, data_
     studio = open_studio()
     assert studio.window.panels.open_ids() == ["fake"]
     assert "its last state" in studio.window.panels.frame("fake").bar.text()
-    assert any("default layout" in note.text for note in studio.notifications.items())
+    notes = [note.text for note in studio.notifications.items()]
+    assert any("default layout" in note for note in notes)
+    assert any("“gone” is not installed any more" in note for note in notes) and studio.window.bar.isVisible()
 
 
 def test_the_layout_is_reset_to_what_it_was_at_first(open_studio, qtbot) -> None:

@@ -1,0 +1,56 @@
+"""An axis whose numbers never touch: one level of round ticks, as many as there is room for.
+
+Imports pyqtgraph, so import this module where a plot is made, not before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PySide6.QtGui import QFont, QFontMetricsF
+
+_GAP = 14  # pixels between two numbers side by side
+_ROUND = (1, 2, 5, 10)
+
+
+class PlotAxis(pg.AxisItem):  # type: ignore[misc]
+    """pyqtgraph labels two levels of ticks at once, which collide in a narrow column and mix numbers of digits."""
+
+    def __init__(self, side: str) -> None:
+        super().__init__(side)
+        self.enableAutoSIPrefix(False)  # "step (x1e+03)" says less than 2000
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        """The smallest round distance, in units of the axis, at which the numbers stay apart over `size` pixels."""
+        span = abs(maxVal - minVal)
+        if self.logMode or not math.isfinite(span) or span == 0 or size <= 0:
+            return list(super().tickSpacing(minVal, maxVal, size))
+        font = self.style["tickFont"]
+        metrics = QFontMetricsF(font if font is not None else QFont())
+        spacing = 10.0 ** math.floor(math.log10(span / max(size, 1)))
+        while True:
+            for factor in _ROUND:
+                step = factor * spacing
+                if step / span * size >= self._room(metrics, minVal, maxVal, step):
+                    return [(step, 0)]
+            spacing *= 10
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """All numbers with the same digits after the point; very large and very small ones as powers of ten."""
+        step = abs(spacing * scale)
+        if self.logMode or not step > 0:
+            return list(super().tickStrings(values, scale, spacing))
+        shown = [value * scale + 0.0 for value in values]
+        if step < 1e-5 or max((abs(value) for value in shown), default=0.0) >= 1e7:
+            return [f"{value:.6g}" for value in shown]
+        places = max(0, -math.floor(math.log10(step) + 1e-9))
+        return [f"{0.0 if abs(value) < step / 2 else value:.{places}f}" for value in shown]
+
+    def _room(self, metrics: QFontMetricsF, low: float, high: float, step: float) -> float:
+        """Pixels that one number of this axis takes with the gap to the next."""
+        if self.orientation in ("left", "right"):
+            return 2.0 * metrics.height()
+        ends = [math.floor(low / step) * step, math.ceil(high / step) * step]
+        return max(metrics.horizontalAdvance(text) for text in self.tickStrings(ends, 1.0, step)) + _GAP

@@ -1,0 +1,101 @@
+"""The scrolling columns of a panel: wheel, folding, room for the scroll bar, and the order of Tab."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.ui.collapsible import Collapsible
+from studio.ui.panel_layout import Column
+
+
+def tall(height: int) -> QLabel:
+    label = QLabel("a tall thing")
+    label.setFixedHeight(height)
+    return label
+
+
+@pytest.fixture
+def column(qtbot: QtBot) -> Column:
+    made = Column()
+    qtbot.addWidget(made)
+    made.resize(300, 400)
+    with qtbot.waitExposed(made):
+        made.show()
+    return made
+
+
+def turn(widget: QWidget, notches: int) -> None:
+    """Turn the wheel over the middle of a widget; positive is away from the person."""
+    place = QPointF(widget.rect().center())
+    event = QWheelEvent(
+        place, QPointF(widget.mapToGlobal(place.toPoint())), QPoint(), QPoint(0, 120 * notches),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(widget, event)
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_scrolling_past_a_field_does_not_change_it(column: Column, qtbot: QtBot, depth: int) -> None:
+    combo, spin = QComboBox(), QSpinBox()
+    combo.addItems(["one", "two", "three"])
+    for field in (combo, spin):
+        holder = field
+        if depth:
+            holder = QWidget()
+            QVBoxLayout(holder).addWidget(field)
+        column.add(holder)
+    column.add(tall(800))
+    qtbot.waitUntil(lambda: column.verticalScrollBar().maximum() > 0)
+    turn(combo, -1)
+    turn(spin, 1)
+    assert (combo.currentIndex(), spin.value()) == (0, 0)
+    column.activateWindow()
+    spin.setFocus()
+    qtbot.waitUntil(spin.hasFocus)
+    turn(spin, 1)
+    assert spin.value() == 1
+
+
+def test_unfolding_a_section_at_the_bottom_scrolls_to_it(column: Column, qtbot: QtBot) -> None:
+    inner = tall(150)
+    section = Collapsible("Sweep", expanded=False)
+    section.add(inner)
+    holder = QWidget()
+    QVBoxLayout(holder).addWidget(section)
+    column.add(tall(300))
+    column.add(holder)
+    QApplication.processEvents()
+    section.set_expanded(True)
+    view = column.viewport()
+    qtbot.waitUntil(lambda: column.verticalScrollBar().value() > 0)
+    assert inner.mapTo(view, QPoint(0, inner.height())).y() <= view.height()
+    assert section.mapTo(view, QPoint(0, 0)).y() >= 0
+
+
+def test_a_section_taller_than_the_column_shows_its_heading(column: Column, qtbot: QtBot) -> None:
+    section = Collapsible("Sweep", expanded=False)
+    section.add(tall(900))
+    column.add(tall(300))
+    column.add(section)
+    QApplication.processEvents()
+    section.set_expanded(True)
+    qtbot.waitUntil(lambda: column.verticalScrollBar().value() > 0)
+    assert 0 <= section.mapTo(column.viewport(), QPoint(0, 0)).y() < 40
+
+
+def test_the_scroll_bar_takes_no_width_from_the_fields(column: Column, qtbot: QtBot) -> None:
+    field, late = QLineEdit(), tall(900)
+    column.add(field)
+    column.add(late)
+    late.hide()
+    QApplication.processEvents()
+    assert column.verticalScrollBar().maximum() == 0
+    width = field.width()
+    late.show()
+    qtbot.waitUntil(lambda: column.verticalScrollBar().maximum() > 0 and column.verticalScrollBar().isVisible())
+    QApplication.processEvents()
+    assert field.width() == width
