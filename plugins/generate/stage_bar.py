@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QLabel, QProgressBar, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QProgressBar, QToolButton, QWidget
 
+from studio.ui.elided import ElidedLabel
 from studio.ui.icons import IconButton
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.generate.on_stage import OnStage
@@ -38,7 +39,7 @@ class StageBar(QWidget):
         self._progress.setFixedWidth(120)
         self._progress.setAccessibleName("Progress of the picture")
         self._progress.hide()
-        self._status = QLabel(zones)
+        self._status = ElidedLabel(zones)
         self._status.setProperty("tone", "muted")
         for widget in (self._all, self._clean, self._noisy, self._progress, self._status):
             zones.add_stage_tool(widget)

@@ -100,7 +100,7 @@ def measure(request: MeasureRequest, ctx: JobContext) -> Steps:
         for number, chunk in enumerate(tensor.chunks(), 1):
             accumulator.add(chunk)
             done += chunk.size
-            yield Progress(done, total, info.name)
+            yield Progress(done, total, f"measuring {info.name}")
             if number % SHOW_EVERY == 0:
                 yield Snapshot(f"statistics {info.name}", accumulator.result(complete=False))
         found[info.name] = accumulator.result()

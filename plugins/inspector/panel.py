@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QMimeData, QPoint, Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QMenu, QProgressBar, QPushButton, QScrollArea, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QMenu, QProgressBar, QPushButton, QScrollArea, QToolButton, QWidget
 
 from studio.engine import Event, Task
 from studio.host.commands import Command
@@ -17,6 +17,7 @@ from studio.host.export import Exportable, Picture
 from studio.host.panel import Panel
 from studio.ui.cards import EmptyState, Facts
 from studio.ui.collapsible import Collapsible
+from studio.ui.elided import ElidedLabel
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.tokens import SPACE_XL
 from studio_plugins.inspector import example
@@ -116,7 +117,7 @@ class InspectorPanel(Panel):
         self._progress.setFixedWidth(110)
         self._progress.setAccessibleName("Progress of the measurement")
         self._progress.hide()
-        self._status = QLabel(self.zones)
+        self._status = ElidedLabel(self.zones, mode=Qt.TextElideMode.ElideMiddle)
         self._status.setProperty("tone", "faint")
         for widget in (self._picture, self._map, self._spread, self._progress, self._status):
             self.zones.add_stage_tool(widget)
@@ -285,8 +286,8 @@ class InspectorPanel(Panel):
         path = str(listing.path)
         self._recent = [path, *(other for other in self._recent if other != path)][:RECENT]
         self._show_recent_button()
-        facts = {"Name": listing.path.name, "Kind": listing.kind, "Size": size_text(listing.size)}
-        self._file_facts.set_facts({**facts, **{name.capitalize(): text for name, text in listing.notes}}, {"Name": path})
+        facts = {"Name": listing.path.name, "Folder": listing.path.parent.name, "Kind": listing.kind, "Size": size_text(listing.size)}
+        self._file_facts.set_facts({**facts, **{name.capitalize(): text for name, text in listing.notes}}, {"Name": path, "Folder": path})
         self._fit_later.start()
         self._tensor_section.set_heading(f"{len(listing.tensors):,} tensors" if len(listing.tensors) != 1 else "1 tensor")
         first = next((info.name for info in listing.tensors if not info.problem), None)

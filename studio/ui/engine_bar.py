@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.engine import Engine, Task, TaskState
+from studio.ui.elided import ElidedLabel
 from studio.ui.icons import IconButton
 from studio.ui.lag import LagMeter
 from studio.ui.theme import restyle
@@ -14,7 +15,7 @@ from studio.ui.tokens import SPACE_M, SPACE_S
 REFRESH_MS = 150
 SHOWN = 2
 _GIB = 2**30
-_TITLE_PX = 150
+_TITLE_PX = 320
 _COUNTABLE = 10_000  # larger totals are bytes or the like: said in per cent
 _SHOW_AFTER_S = 0.15  # what ends sooner would only flicker
 
@@ -57,7 +58,7 @@ class TaskRow(QWidget):
     def __init__(self, task: Task, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.task = task
-        self._title = QLabel(self)
+        self._title = ElidedLabel(self, most=_TITLE_PX)
         self._words = QLabel(self)
         self._words.setProperty("tone", "faint")
         self._bar = QProgressBar(self)
@@ -76,9 +77,8 @@ class TaskRow(QWidget):
 
     def refresh(self) -> None:
         """Read the task's state again."""
-        task, metrics = self.task, self.fontMetrics()
-        self._title.setText(metrics.elidedText(task.title, Qt.TextElideMode.ElideRight, _TITLE_PX))
-        self._title.setToolTip(task.title)
+        task = self.task
+        self._title.setText(task.title)
         self._words.setText(progress_words(task))
         progress = task.progress
         if progress is not None and progress.total > 0:
@@ -90,6 +90,7 @@ class TaskRow(QWidget):
         paused = task.state is TaskState.PAUSED
         self._pause.set_icon("play" if paused else "pause")
         self._pause.setToolTip("Go on with this task" if paused else "Pause this task")
+        self._pause.setAccessibleName(self._pause.toolTip())
         self.setAccessibleName(f"{task.title}: {self._words.text()}")
 
     def _toggle(self) -> None:

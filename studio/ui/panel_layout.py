@@ -28,6 +28,8 @@ from studio.ui.tokens import SPACE_L, SPACE_M, SPACE_S
 
 LayoutT = TypeVar("LayoutT", bound=QBoxLayout)
 CONTROLS_WIDTH, INSIGHT_WIDTH, NARROW = 304, 296, 1100
+LEAST_CONTROLS, LEAST_STAGE, LEAST_INSIGHT = 280, 360, 264
+ALL_THREE = LEAST_CONTROLS + LEAST_STAGE + LEAST_INSIGHT + 2  # and two handles
 
 
 class Column(QScrollArea):
@@ -105,10 +107,11 @@ class PanelLayout(QWidget):
         left_layout = _tight(QVBoxLayout(left))
         left_layout.addWidget(self._controls, 1)
         left_layout.addLayout(self._footer)
-        left.setMinimumWidth(280)
+        left.setMinimumWidth(LEAST_CONTROLS)
+        self._left = left
 
         centre = QWidget(self)
-        centre.setMinimumWidth(360)  # said here, so that a long text above the stage cannot widen the window
+        centre.setMinimumWidth(LEAST_STAGE)  # said here, so that a long text above the stage cannot widen the window
         self._centre = _tight(QVBoxLayout(centre))
         self._tools = _framed(centre, "bottom")
         self._tool_row = QHBoxLayout(self._tools)
@@ -130,7 +133,7 @@ class PanelLayout(QWidget):
         self._insight.setAccessibleName("Insight")
         self._right = _framed(self, "left")
         _tight(QVBoxLayout(self._right)).addWidget(self._insight)
-        self._right.setMinimumWidth(264)
+        self._right.setMinimumWidth(LEAST_INSIGHT)
         self._right.hide()
 
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
@@ -204,8 +207,9 @@ class PanelLayout(QWidget):
         return section
 
     def set_insight_visible(self, visible: bool) -> None:
-        """Show or hide the right column."""
+        """Show or hide the right column; where there is no room for three, it takes the place of the controls."""
         self._right.setVisible(visible and not self.insight_button.isHidden())
+        self._show_controls()
         self.insight_button.setChecked(visible)
         if not self._narrow:
             self._insight_wanted = visible
@@ -213,10 +217,21 @@ class PanelLayout(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         # The stage comes first: below this width the insight column folds, and comes back when there is room again.
-        narrow = event.size().width() < NARROW
+        width = event.size().width()
+        narrow = width < NARROW
         if narrow != self._narrow:
             self._narrow = narrow
             self.set_insight_visible(self._insight_wanted and not narrow)
+        elif width < ALL_THREE <= event.oldSize().width():
+            self.set_insight_visible(False)
+        self._show_controls()
+
+    def _show_controls(self) -> None:
+        self._left.setVisible(self._right.isHidden() or self.width() >= ALL_THREE)
+
+    def minimumSizeHint(self) -> QSize:
+        # Without the insight column, which folds when room is short: it must not keep the window from becoming smaller.
+        return QSize(LEAST_CONTROLS + LEAST_STAGE + 1, super().minimumSizeHint().height())
 
     def state(self) -> dict[str, Any]:
         """Widths and folding, for `Panel.state()`."""

@@ -1,4 +1,4 @@
-"""The scrolling columns of a panel: wheel, folding, room for the scroll bar, and the order of Tab."""
+"""The scrolling columns of a panel: wheel, folding, room for the scroll bar, and what gives way first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QSpinB
 from pytestqt.qtbot import QtBot
 
 from studio.ui.collapsible import Collapsible
-from studio.ui.panel_layout import Column
+from studio.ui.elided import ElidedLabel
+from studio.ui.panel_layout import ALL_THREE, LEAST_CONTROLS, LEAST_STAGE, Column, PanelLayout
 
 
 def tall(height: int) -> QLabel:
@@ -99,3 +100,72 @@ def test_the_scroll_bar_takes_no_width_from_the_fields(column: Column, qtbot: Qt
     qtbot.waitUntil(lambda: column.verticalScrollBar().maximum() > 0 and column.verticalScrollBar().isVisible())
     QApplication.processEvents()
     assert field.width() == width
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> QWidget:
+    made = QWidget()
+    zones = PanelLayout(made)
+    zones.add_control(QLineEdit())
+    zones.set_stage(QLabel("stage"))
+    zones.add_insight("Cost", QLabel("much"))
+    qtbot.addWidget(made)
+    made.resize(1300, 400)
+    with qtbot.waitExposed(made):
+        made.show()
+    return made
+
+
+def visible(panel: QWidget) -> tuple[bool, bool, bool]:
+    """(controls, stage, insight), none of which lies over another."""
+    zones = panel.findChild(PanelLayout)
+    assert isinstance(zones, PanelLayout)
+    parts = (zones._left, zones._tools.parentWidget(), zones._right)
+    shown = [part for part in parts if part is not None and part.isVisible()]
+    assert not any(a.geometry().intersects(b.geometry()) for a, b in zip(shown, shown[1:], strict=False))
+    return tuple(part in shown for part in parts)  # type: ignore[return-value]
+
+
+def test_a_small_window_shows_controls_or_insight_never_one_over_the_other(panel: QWidget) -> None:
+    zones = panel.findChild(PanelLayout)
+    assert isinstance(zones, PanelLayout) and visible(panel) == (True, True, True)
+    assert panel.minimumSizeHint().width() <= LEAST_CONTROLS + LEAST_STAGE + 1
+    for width in (ALL_THREE + 20, ALL_THREE - 20):
+        panel.resize(width, 400)
+        QApplication.processEvents()
+        assert visible(panel) == (True, True, False)
+    zones.insight_button.click()
+    QApplication.processEvents()
+    assert visible(panel) == (False, True, True)
+    zones.insight_button.click()
+    QApplication.processEvents()
+    assert visible(panel) == (True, True, False)
+    panel.resize(1300, 400)
+    QApplication.processEvents()
+    assert visible(panel) == (True, True, True)
+
+
+def test_insight_that_was_asked_for_gives_way_when_the_window_shrinks(panel: QWidget) -> None:
+    zones = panel.findChild(PanelLayout)
+    assert isinstance(zones, PanelLayout)
+    panel.resize(ALL_THREE + 20, 400)
+    zones.insight_button.click()
+    QApplication.processEvents()
+    assert visible(panel) == (True, True, True)
+    panel.resize(ALL_THREE - 20, 400)
+    QApplication.processEvents()
+    assert visible(panel) == (True, True, False)
+
+
+@pytest.mark.parametrize("text", ["", "short", "measuring output_blocks.0.1.encoder_kv.bias of a long name"])
+def test_a_label_is_cut_to_its_room_and_says_all_in_its_tooltip(qtbot: QtBot, text: str) -> None:
+    label = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle, most=200)
+    qtbot.addWidget(label)
+    label.setText(text)
+    assert label.minimumSizeHint().width() <= 40 and label.sizeHint().width() <= 200
+    label.resize(label.sizeHint())
+    with qtbot.waitExposed(label):
+        label.show()
+    assert label.text() == text == label.toolTip()
+    assert (label.shown_text() == text) == (label.fontMetrics().horizontalAdvance(text) <= 200)
+    assert not label.grab().isNull()
