@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.engine import Engine, Task, TaskState
@@ -59,7 +59,7 @@ class TaskRow(QWidget):
         super().__init__(parent)
         self.task = task
         self._title = ElidedLabel(self, most=_TITLE_PX)
-        self._words = QLabel(self)
+        self._words = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)  # both ends matter: how far, how long
         self._words.setProperty("tone", "faint")
         self._bar = QProgressBar(self)
         self._bar.setTextVisible(False)

@@ -26,6 +26,7 @@ from studio.host.request import Choice, FieldSpec
 from studio.ui.icons import IconButton
 from studio.ui.theme import restyle
 from studio.ui.tokens import SPACE_S
+from studio.ui.wheel import wheel_passed_on
 
 _INT_LIMIT = 2**31 - 1
 _TICKS = 1000
@@ -100,11 +101,7 @@ class FieldEditor(QWidget):
         return label
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        # Scrolling the column must not change a number that happens to pass under the pointer.
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
+        return wheel_passed_on(watched, event) or super().eventFilter(watched, event)
 
 
 class NumberField(FieldEditor):

@@ -9,14 +9,11 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QBoxLayout,
-    QComboBox,
     QFrame,
     QHBoxLayout,
     QPushButton,
     QScrollArea,
-    QSlider,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -25,6 +22,7 @@ from PySide6.QtWidgets import (
 from studio.ui.collapsible import Collapsible
 from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_L, SPACE_M, SPACE_S
+from studio.ui.wheel import WHEELED, wheel_passed_on
 
 LayoutT = TypeVar("LayoutT", bound=QBoxLayout)
 CONTROLS_WIDTH, INSIGHT_WIDTH, NARROW = 304, 296, 1100
@@ -55,18 +53,14 @@ class Column(QScrollArea):
         self.layout_.insertWidget(self.layout_.count() - 1, widget, stretch)
         inside = [widget, *widget.findChildren(QWidget)]
         for child in inside:
-            if isinstance(child, (QComboBox, QAbstractSpinBox, QSlider)):
+            if isinstance(child, WHEELED):
                 child.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 child.installEventFilter(self)
             elif isinstance(child, Collapsible):
                 child.toggled.connect(partial(self._unfolded, child))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        # Scrolling the column must not change a field that happens to pass under the pointer.
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
+        return wheel_passed_on(watched, event) or super().eventFilter(watched, event)
 
     def _make_room(self, _low: int, high: int) -> None:
         # The bar takes its width from the margin, so that nothing moves when it appears.
