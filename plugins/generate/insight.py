@@ -12,6 +12,7 @@ from studio.ui.cards import Facts, FormulaCard
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.generate.request import SAMPLERS, GenerateRequest, SweepRequest
+from studio_plugins.generate.sweep import cell_request
 from studio_plugins.generate.trajectory import SERIES, StepData
 
 TITLES = {"cond": "‖ε(x|y)‖", "uncond": "‖ε(x|∅)‖", "difference": "‖difference‖", "cosine": "cosine"}
@@ -87,7 +88,7 @@ class Insight(QWidget):
         self._formula.show()
         self._plain.hide()
         self._no_curves.setText("A grid has no curves of its own: use the settings of a cell and draw it alone.")
-        self.show_cell(request.base)
+        self.show_cell(cell_request(request, 0))
 
     def show_cell(self, request: GenerateRequest) -> None:
         """The settings of one cell of a grid."""

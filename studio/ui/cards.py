@@ -63,6 +63,9 @@ class FormulaCard(QFrame):
         self._numbers.setVisible(bool(self._values) and bool(self._template.template))
 
 
+_LEAST_VALUE = 60
+
+
 class Facts(QWidget):
     """Name and value pairs in two columns; a value that changes is replaced in place."""
 
@@ -84,7 +87,7 @@ class Facts(QWidget):
             shown.setText(value)
             tip = (tips or {}).get(name, "")
             label.setToolTip(tip)
-            shown.setToolTip(tip)
+            shown.setToolTip(tip or value)
 
     def fact(self, name: str) -> str:
         """The value shown for a name. Raises KeyError."""
@@ -103,6 +106,7 @@ class Facts(QWidget):
             shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             shown.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             shown.setWordWrap(True)
+            shown.setMinimumWidth(_LEAST_VALUE)  # a long word must not widen the column and cut every other value
             self._grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(shown, row, 1, Qt.AlignmentFlag.AlignTop)
             self._rows[name] = (label, shown)

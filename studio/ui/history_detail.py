@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -73,7 +73,7 @@ class ResultDetail(QFrame):
         caption = caption_of(record)
         self._title.setText(caption if len(caption) <= 3 * _LONGEST else caption[: 3 * _LONGEST] + "…")
         facts = {"Made": when(record.created), "Kind": record.kind}
-        facts |= {_words(name): _value(value) for name, value in record.request.items() if name != "prompt" and value not in ("", None)}
+        facts |= {_words(name): _value(value) for name, value in _flat(record.request) if name != "prompt" and value not in ("", None)}
         facts |= {_words(name): _value(value) for name, value in record.provenance.items() if not isinstance(value, (dict, list))}
         self._facts.set_facts(facts)
         self._star.set_icon("star-filled" if record.starred else "star")
@@ -86,10 +86,26 @@ def _words(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _value(value: Any) -> str:
+def _flat(request: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The settings, with those of a request inside it (the base of a sweep) beside its own."""
+    for name, value in request.items():
+        yield from _flat(value) if isinstance(value, Mapping) else ((name, value),)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return ": ".join(_plain(part) for part in value.values())
+    if isinstance(value, (list, tuple)):
+        return ("; " if any(isinstance(part, Mapping) for part in value) else ", ").join(_plain(part) for part in value)
+    return str(value)
+
+
+def _value(value: Any) -> str:
+    text = _plain(value)
     if len(text) == 64 and all(c in "0123456789abcdef" for c in text):
         return f"{text[:12]}…"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -107,6 +107,19 @@ def test_a_choice_shows_its_request_and_what_can_be_done(dock, qtbot) -> None:
     assert asked[0].title == "a dog"
 
 
+def test_the_request_of_a_sweep_is_shown_in_words_and_nothing_is_cut(dock, qtbot, store) -> None:
+    axes = [{"field": "steps", "values": [1, 2.5]}, {"field": "sampler", "values": ["ddim"]}]
+    request = {"base": {"prompt": "a cat", "seed": 7, "keep": True}, "axes": axes}
+    store.add("sweep", request, {"a.txt": b"x"}, title="grid", provenance={"machine": "one_long_word_without_any_break" * 3})
+    qtbot.waitUntil(lambda: dock.model.rowCount() == 4)
+    dock.view.setCurrentIndex(dock.model.index(0))
+    facts = dock.detail._facts
+    assert (facts.fact("Seed"), facts.fact("Keep")) == ("7", "yes")
+    assert facts.fact("Axes") == "steps: 1, 2.5; sampler: ddim"
+    dock.resize(260, 700)
+    qtbot.waitUntil(lambda: facts.width() <= facts.parentWidget().width())
+
+
 def test_the_choice_stays_when_the_list_is_read_again(dock, qtbot, store) -> None:
     dock.view.setCurrentIndex(dock.model.index(1))
     store.add("fake", {"prompt": "new"}, {"a.txt": b"x"}, title="new")
