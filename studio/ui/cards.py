@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.theme import theme
@@ -66,6 +67,18 @@ class FormulaCard(QFrame):
 _LEAST_VALUE = 60
 
 
+class _Value(QLabel):
+    """A value that wraps; a single word too long for its column is cut in the middle, and whole in the tooltip."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        text, box = self.text(), self.contentsRect()
+        if len(text.split()) != 1 or self.fontMetrics().horizontalAdvance(text) <= box.width():
+            super().paintEvent(event)
+            return
+        shown = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, box.width())
+        QPainter(self).drawText(box, self.alignment(), shown)
+
+
 class Facts(QWidget):
     """Name and value pairs in two columns; a value that changes is replaced in place."""
 
@@ -101,7 +114,7 @@ class Facts(QWidget):
                 label.deleteLater()
         self._rows = {}
         for row, name in enumerate(names):
-            label, shown = QLabel(name, self), QLabel(self)
+            label, shown = QLabel(name, self), _Value(self)
             label.setProperty("tone", "muted")
             shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             shown.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -13,11 +13,12 @@ class ElidedLabel(QLabel):
     """One line of plain text that never widens what it stands in."""
 
     def __init__(
-        self, parent: QWidget | None = None, *, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight, most: int = 10_000
-    ) -> None:
-        """`mode` says where letters are left out, `most` is the widest it asks to be, in pixels."""
+        self, parent: QWidget | None = None, *, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+        least: int = _LEAST, most: int = 10_000,
+    ) -> None:  # fmt: skip
+        """`mode` says where letters are left out; below `least` pixels it is never cut, above `most` it never asks for."""
         super().__init__(parent)
-        self._mode, self._most = mode, most
+        self._mode, self._least, self._most = mode, least, most
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
@@ -35,7 +36,7 @@ class ElidedLabel(QLabel):
         return QSize(min(width, self._most), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(min(_LEAST, self.sizeHint().width()), super().minimumSizeHint().height())
+        return QSize(min(self._least, self.sizeHint().width()), super().minimumSizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter, option = QPainter(self), QStyleOption()

@@ -15,7 +15,8 @@ from studio.ui.tokens import SPACE_M, SPACE_S
 REFRESH_MS = 150
 SHOWN = 2
 _GIB = 2**30
-_TITLE_PX = 320
+_TITLE_PX = 280
+_WORDS_PX = 180
 _COUNTABLE = 10_000  # larger totals are bytes or the like: said in per cent
 _SHOW_AFTER_S = 0.15  # what ends sooner would only flicker
 
@@ -59,7 +60,7 @@ class TaskRow(QWidget):
         super().__init__(parent)
         self.task = task
         self._title = ElidedLabel(self, most=_TITLE_PX)
-        self._words = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle)  # both ends matter: how far, how long
+        self._words = ElidedLabel(self, mode=Qt.TextElideMode.ElideMiddle, least=_WORDS_PX)  # both ends matter: how far, how long
         self._words.setProperty("tone", "faint")
         self._bar = QProgressBar(self)
         self._bar.setTextVisible(False)

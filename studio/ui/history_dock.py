@@ -60,7 +60,7 @@ class HistoryDock(QWidget):
         self.detail.star_asked.connect(self.star)
         self.detail.trash_asked.connect(lambda record: self.trash([record]))
         self.detail.hide()
-        self._empty = EmptyState("Nothing here yet", "Every result is kept here the moment it exists.", icon="history")
+        self._empty = EmptyState("Opening the History…", "What was kept earlier appears in a moment.", icon="history")
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self.view)

@@ -20,6 +20,8 @@ from studio.ui.background import Background
 from studio.ui.history_model import load_picture, picture_of
 from studio.ui.pump import Pump
 
+_NAMES = {"model_sha256": "the weights of the model", "torch": "the version of torch", "threads": "the number of threads"}
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -43,7 +45,14 @@ class Comparison:
             return "The replay has no file that could be compared."
         if self.largest == 0:
             return "The replay is equal, bit for bit."
-        return f"The largest difference is {self.largest:g}."
+        changed = ", ".join(_NAMES.get(name, name.replace("_", " ")) for name in self.changed)
+        return f"The largest difference is {self.largest:g}." + (f" Not the same as then: {changed}." if changed else "")
+
+    @property
+    def changed(self) -> list[str]:
+        """What the replay was made with that differs from then: names in the provenance of both, such as the model's hash."""
+        then, now = self.before.provenance, self.after.provenance
+        return [name for name in then if name in now and then[name] != now[name]]
 
 
 class Replayer(QObject):

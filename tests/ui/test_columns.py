@@ -8,6 +8,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from studio.ui.cards import Facts
 from studio.ui.collapsible import Collapsible
 from studio.ui.elided import ElidedLabel
 from studio.ui.panel_layout import ALL_THREE, LEAST_CONTROLS, LEAST_STAGE, Column, PanelLayout
@@ -188,3 +189,19 @@ def test_a_label_is_cut_to_its_room_and_says_all_in_its_tooltip(qtbot: QtBot, te
     assert label.text() == text == label.toolTip()
     assert (label.shown_text() == text) == (label.fontMetrics().horizontalAdvance(text) <= 200)
     assert not label.grab().isNull()
+
+
+def test_a_fact_of_one_long_word_is_cut_in_the_middle_and_whole_in_its_tooltip(qtbot: QtBot) -> None:
+    facts = Facts()
+    qtbot.addWidget(facts)
+    long = "input_blocks.1.0.emb_layers.1.bias_and_something_more"
+    facts.set_facts({"Name": long, "Kind": "weights"})
+    facts.resize(240, 60)
+    with qtbot.waitExposed(facts):
+        facts.show()
+    value = facts._rows["Name"][1]
+    assert facts.width() == 240 and facts.minimumSizeHint().width() <= 240
+    assert facts.fact("Name") == value.toolTip() == long
+    cut = value.grab().toImage()
+    facts.set_facts({"Name": long[:-4] + "less", "Kind": "weights"})
+    assert value.grab().toImage() != cut  # the end of the name is in sight

@@ -11,12 +11,13 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QLabel
 
 from studio.host.results import ResultsStore
 from studio.ui.background import Background
 from studio.ui.history_dock import HistoryDock
 from studio.ui.history_model import PAGE, THUMBNAIL, HistoryModel, load_picture, when
-from studio.ui.replay import compare
+from studio.ui.replay import Comparison, compare
 
 
 def png(shade: int, size: int = 8) -> bytes:
@@ -118,6 +119,25 @@ def test_the_request_of_a_sweep_is_shown_in_words_and_nothing_is_cut(dock, qtbot
     assert facts.fact("Axes") == "steps: 1, 2.5; sampler: ddim"
     dock.resize(260, 700)
     qtbot.waitUntil(lambda: facts.width() <= facts.parentWidget().width())
+
+
+def test_the_history_claims_to_be_empty_only_once_it_was_read(qtbot, tmp_path) -> None:
+    dock = HistoryDock()
+    qtbot.addWidget(dock)
+    words = [label.text() for label in dock._empty.findChildren(QLabel)]
+    assert any("Opening" in text for text in words) and "Nothing here yet" not in words
+    dock._loaded()
+    assert "Nothing here yet" in [label.text() for label in dock._empty.findChildren(QLabel)]
+
+
+def test_a_replay_that_differs_says_what_has_changed_since(store) -> None:
+    made = [
+        store.add("fake", {"prompt": "x"}, {"a.txt": b"x"}, title="x", provenance={"model_sha256": sha, "device": "cpu", "seed": 1})
+        for sha in ("a" * 64, "b" * 64)
+    ]
+    different = Comparison(made[0], made[1], {"image.png": 3.0})
+    assert different.changed == ["model_sha256"] and different.verdict.endswith("Not the same as then: the weights of the model.")
+    assert Comparison(made[0], made[0], {"image.png": 3.0}).verdict == "The largest difference is 3."
 
 
 def test_the_choice_stays_when_the_list_is_read_again(dock, qtbot, store) -> None:
