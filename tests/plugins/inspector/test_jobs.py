@@ -52,7 +52,7 @@ def test_tensors_are_measured_in_chunks(archive: Path, context: JobContext) -> N
     assert found["big"].l2 == pytest.approx(np.linalg.norm(big), rel=1e-12)
     assert found["small"].mean == 11.5
     assert {event.name for event in events if isinstance(event, Snapshot)} == {"statistics small", "statistics big"}
-    counted = [event for event in events if isinstance(event, Progress) and event.text == "big"]
+    counted = [event for event in events if isinstance(event, Progress) and event.text == "measuring big"]
     assert len(counted) == 6, "a step for every half million values"
     assert counted[-1].done == counted[-1].total == big.size + 24
 
