@@ -26,7 +26,7 @@ def recipes() -> dict[str, Recipe]:
     return {
         "emoji-base": Recipe(
             _emoji_base_cpu,
-            TrainSettings(steps=8800, batch=48, learning_rate=8e-4, ema=0.998, checkpoint_every=200, sample_every=400),
+            TrainSettings(steps=8000, batch=48, learning_rate=8e-4, ema=0.998, checkpoint_every=200, sample_every=400),
             "32x32 text-to-image over 32 nouns and 8 backgrounds, for two CPU cores (about two hours)",
         ),
         "emoji-base-64": Recipe(
