@@ -57,7 +57,7 @@ def open_checkpoint(path: Path, cache: Path) -> Checkpoint:
             raise FileNotFoundError(f"There is no .safetensors file in {path}.")
         return Checkpoint(recognise(shapes_in(files)), files, sha256_of(files), path)
     sha256 = sha256_of([path])
-    if _is_safetensors(path):
+    if is_safetensors(path):
         return Checkpoint(recognise(shapes_in([path])), (path,), sha256, path.parent)
     converted = cache / f"{sha256}.safetensors"
     if not converted.is_file():
@@ -123,7 +123,7 @@ def _head(path: Path, length: int) -> bytes:
         return stream.read(length)
 
 
-def _is_safetensors(path: Path) -> bool:
+def is_safetensors(path: Path) -> bool:
     """Whether the file begins like one: eight bytes of header length, then a JSON object."""
     head = _head(path, 9)
     return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from studio.ml.diffusion.bpe import load_bpe
-from studio.ml.diffusion.checkpoint import open_checkpoint
+from studio.ml.diffusion.checkpoint import Checkpoint, open_checkpoint
 from studio.ml.diffusion.denoiser import TextDenoiser, Velocity
 from studio.ml.diffusion.guidance import ClassifierFree, GradientFn, GuidedModel, Unguided
 from studio.ml.diffusion.noise import NoiseSource
@@ -241,7 +241,13 @@ def load_released_text2im(
     GPT-2's vocabulary must lie beside it. Raises what `open_checkpoint`, `load_bpe` and `load_into` raise, or
     WeightsError where the checkpoint is another network.
     """
-    checkpoint = open_checkpoint(path, cache)
+    return text2im_of(open_checkpoint(path, cache), path, device=device, dtype=dtype)
+
+
+def text2im_of(
+    checkpoint: Checkpoint, path: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> TextToImage:
+    """As `load_released_text2im`, from a checkpoint already opened; `path` is what messages call it."""
     network = checkpoint.network
     if network.kind not in ("text2im", "inpaint"):
         raise WeightsError(
