@@ -131,7 +131,8 @@ class Studio(QObject):
         services.results = store
         services.engine = Engine(
             device=options.device, preload=("torch",) if self._heavy else (), threads=options.threads or None,
-            cache_bytes=round(options.cache_gib * 2**30) or None, services={"results": store, "settings": services.settings},
+            cache_bytes=round(options.cache_gib * 2**30) or None,
+            services={"results": store, "settings": services.settings, "paths": self.paths},
         )  # fmt: skip
         services.engine.start()
         self.window.attach()

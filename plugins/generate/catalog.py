@@ -1,8 +1,12 @@
-"""Which text-to-image models there are: folders with a config.json that says `"kind": "text2im"`. Reads no weights."""
+"""Which models there are: folders with a config.json that says `"kind": "text2im"`, and released checkpoints.
+
+Reads no weights.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +17,8 @@ from studio.resources import resource
 KIND = "text2im"
 _MAX_CONFIG = 4 << 20
 _WEIGHTS = "model*.safetensors"
+CHECKPOINTS = (".pt", ".safetensors")
+"""How the files of released checkpoints end."""
 
 
 class ModelMissing(ValueError):
@@ -29,6 +35,7 @@ class ModelInfo:
 
     id: what a request names it by (the folder's name for bundled models, the whole path for others). size: pixels of
     a side. words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
+    prompted: whether it takes a prompt at all. A released checkpoint has its file (or folder of shards) as `folder`.
     """
 
     id: str
@@ -38,6 +45,7 @@ class ModelInfo:
     words: tuple[str, ...] = ()
     phrases: Mapping[str, str] = field(default_factory=dict)
     length: int = 0
+    prompted: bool = True
 
 
 def bundled_folder() -> Path:
@@ -62,16 +70,38 @@ def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelInfo], list[str]]
 
 
 def locate(model: str) -> Path:
-    """The folder of a model named in a request: a bundled name or the path of a folder. Raises ModelMissing."""
+    """Where a model named in a request is: a bundled name, the path of a model folder or of a released checkpoint.
+
+    Raises ModelMissing.
+    """
     if not any(mark in model for mark in "/\\"):
         for parent, _ in _bundled_parents():
             if (parent / model / "config.json").is_file():
                 return parent / model
-    elif (Path(model) / "config.json").is_file():
+    elif is_model(Path(model)):
         return Path(model)
     names = ", ".join(f"“{info.id}”" for info in find_models()[0]) or "none"
-    text = f"There is no model “{model}” here (bundled: {names}). Choose another model, or put its folder back."
+    text = f"There is no model “{model}” here (bundled: {names}). Choose another model, or put it back."
     raise ModelMissing(text)
+
+
+def is_checkpoint(place: Path) -> bool:
+    """Whether a place is that of a released checkpoint: a file by its ending, or a folder of shards without config."""
+    if os.path.isfile(place / "config.json"):
+        return False
+    return any(place.glob("*.safetensors")) if os.path.isdir(place) else place.suffix.lower() in CHECKPOINTS
+
+
+def is_model(place: Path) -> bool:
+    """Whether a model folder or a released checkpoint is there."""
+    return os.path.isfile(place / "config.json") or (is_checkpoint(place) and os.path.exists(place))
+
+
+def chosen_place(path: Path) -> Path:
+    """The model a person means by a file or folder, as an absolute path: a part of a model folder means the folder."""
+    path = path.absolute()
+    part = path.name == "config.json" or path.match(_WEIGHTS)
+    return path.parent if part and os.path.isfile(path.parent / "config.json") else path
 
 
 def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
@@ -95,6 +125,8 @@ def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
 
 def weight_files(folder: Path) -> list[Path]:
     """The files that hold the weights, in order. Raises ModelUnreadable when there are none."""
+    if is_checkpoint(folder):
+        return sorted(folder.glob("*.safetensors")) if os.path.isdir(folder) else [folder]
     found = sorted(folder.glob(_WEIGHTS))
     if not found:
         raise ModelUnreadable(

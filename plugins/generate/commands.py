@@ -29,7 +29,9 @@ def register_commands(panel: GeneratePanel) -> None:
         ("save", "Save this picture as…", outlet.save_as, something),
         ("copy", "Copy this picture", outlet.copy, something),
         ("script", "Copy as Python", panel.copy_script, None),
-        ("models", "Look for new models", panel.find_models, None),
+        ("open_model", "Open a model…", panel.opening.ask, None),
+        ("open_model_folder", "Open a model folder…", lambda: panel.opening.ask(folder=True), None),
+        ("models", "Look for new models", panel.opening.look_again, None),
         ("clear_prompts", "Forget earlier prompts", panel.forget_prompts, lambda: bool(panel.prompts.prompts)),
     )
     for name, text, callback, enabled in offered:

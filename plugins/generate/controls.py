@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from studio.ml.diffusion.words import WordTokenizer
 from studio.ui.collapsible import Collapsible
@@ -20,10 +20,12 @@ from studio_plugins.generate.words import examples, remark, suggestions, tokeniz
 
 
 class Controls(QWidget):
-    """Builds its parts into a PanelLayout. Signals: `changed` at every edit, `submitted` on Ctrl+Enter."""
+    """Builds its parts into a PanelLayout. Signals: `changed` at every edit, `submitted` on Ctrl+Enter,
+    `open_asked` when another model is wanted."""
 
     changed = Signal()
     submitted = Signal()
+    open_asked = Signal()
 
     def __init__(self, zones: PanelLayout, models: Sequence[ModelInfo]) -> None:
         super().__init__(zones)
@@ -42,6 +44,7 @@ class Controls(QWidget):
         zones.add_control(section)
         self.form.changed.connect(self._edited)
         self.form.submitted.connect(self.submitted)
+        self._add_open_button()
         self._model_id = ""
         self.set_models(models)
 
@@ -53,6 +56,10 @@ class Controls(QWidget):
         if self._models and self.model is None:
             self.form.set_fields({"model": next(iter(self._models))})
         self._edited()
+
+    def choose_model(self, info: ModelInfo) -> None:
+        """Choose a model; settings made with the weights of another one are no longer a replay."""
+        self.form.set_fields({"model": info.id, "model_sha256": ""})
 
     @property
     def model(self) -> ModelInfo | None:
@@ -82,6 +89,17 @@ class Controls(QWidget):
 
     def prompt(self) -> str:
         return self.form.prompt_field().value()
+
+    def _add_open_button(self) -> None:
+        field = self.form.field("model")
+        button = QPushButton("Open a model…", field)
+        button.setProperty("role", "link")
+        button.setToolTip("Draw with a released GLIDE checkpoint or a model of your own")
+        button.clicked.connect(self.open_asked)
+        layout = field.layout()
+        assert layout is not None
+        layout.addWidget(button)
+        layout.setAlignment(button, Qt.AlignmentFlag.AlignLeft)
 
     def _offer_prompts(self) -> None:
         offered = examples(self.model) if self.model else []

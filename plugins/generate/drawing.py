@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.engine import Event, JobContext, Offload
-from studio_plugins.generate.catalog import locate, weight_files
+from studio.engine import Event, JobContext, Offload, Progress
+from studio_plugins.generate import checkpoints
+from studio_plugins.generate.catalog import is_checkpoint, locate, weight_files
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.grid import Pixels
 from studio_plugins.generate.trajectory import StepData, to_pixels
@@ -19,21 +20,36 @@ if TYPE_CHECKING:
 
     from studio.ml.diffusion.glide import TextToImage
     from studio.ml.diffusion.sampler import StepRecord
+    from studio.ml.diffusion.unconditional import Unconditional
+
+    Model = TextToImage | Unconditional
 
 
-def open_model(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, TextToImage]:
+def open_model(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, Model]:
     """The model of a request, from the engine's cache or from disk (read beside the compute thread).
 
-    Raises ModelMissing, ModelUnreadable, and what `load_text2im` raises for weights that cannot be used.
+    A released `.pt` file is converted first, once. Raises ModelMissing, ModelUnreadable, and what `load_text2im` raises
+    for weights that cannot be used.
     """
-    folder = locate(request.model)
-    files = weight_files(folder)
+    place = locate(request.model)
+    released = is_checkpoint(place)
+    files = weight_files(place)
     dtype = ctx.dtype if request.precision == "auto" else request.precision
-    states = [(path.name, path.stat()) for path in (folder / "config.json", *files)]
+    states = [(path.name, path.stat()) for path in ([] if released else [place / "config.json"]) + files]
     stamp = tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
-    key = ("text2im", str(folder), stamp, ctx.device, dtype)
-    model: TextToImage = yield Offload(ctx.models.get, key, lambda: _load(folder, ctx.device, dtype))
-    return model
+    key = ("text2im", str(place), stamp, ctx.device, dtype)
+    if not released:
+        found: Model = yield Offload(ctx.models.get, key, lambda: _load(place, ctx.device, dtype))
+        return found
+    cache = checkpoints.cache_folder(ctx)
+    if key not in ctx.models.keys():  # else there is no need to read the file again
+        target: Path | None = yield Offload(checkpoints.to_convert, place, cache)
+        if target is not None:
+            yield Progress(0, request.steps, f"converting {place.name}…")
+            yield Offload(checkpoints.convert, place, target)
+            yield Progress(0, request.steps, f"opening {place.name}")
+    found = yield Offload(ctx.models.get, key, lambda: checkpoints.load(place, cache, ctx.device, dtype))
+    return found
 
 
 def _load(folder: Path, device: str, dtype: str) -> TextToImage:
@@ -44,7 +60,7 @@ def _load(folder: Path, device: str, dtype: str) -> TextToImage:
     return load_text2im(folder, device=device, dtype=getattr(torch, dtype))
 
 
-def draw(model: TextToImage, request: GenerateRequest) -> Iterator[StepRecord]:
+def draw(model: Model, request: GenerateRequest) -> Iterator[StepRecord]:
     """The steps of a run, one network evaluation (of both branches) each; picture i has seed + i. Raises ValueError."""
     return model.sample(
         [request.prompt] * request.batch,
@@ -57,7 +73,17 @@ def draw(model: TextToImage, request: GenerateRequest) -> Iterator[StepRecord]:
     )
 
 
-def step_data(record: StepRecord, model: TextToImage, *, unconditional: bool) -> StepData:
+def overflow(prompt: str, model: Model) -> int | None:
+    """How many tokens at the end of a prompt a released model leaves out; None for a model that takes no prompt."""
+    from studio.ml.diffusion.unconditional import Unconditional
+    from studio.ml.diffusion.words import WordTokenizer
+
+    if isinstance(model, Unconditional):
+        return None
+    return 0 if isinstance(model.tokenizer, WordTokenizer) else model.overflow(prompt)
+
+
+def step_data(record: StepRecord, model: Model, *, unconditional: bool) -> StepData:
     """A step as numpy. Pictures and norms leave the device in one copy, the only wait for it in a step."""
     import torch
 

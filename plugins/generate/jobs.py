@@ -7,14 +7,14 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from studio.engine import Event, JobContext, Log, Metric, Offload, Preview, Progress, Snapshot
-from studio_plugins.generate.drawing import draw, open_model, pictures_of, step_data
+from studio_plugins.generate.drawing import draw, open_model, overflow, pictures_of, step_data
 from studio_plugins.generate.keeping import keep_run, provenance_of
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import GenerateResult
 from studio_plugins.generate.trajectory import StepData, Trajectory, stride
 
 if TYPE_CHECKING:
-    from studio.ml.diffusion.glide import TextToImage
+    from studio_plugins.generate.drawing import Model
 
 Running = Generator[Event | Offload, Any, GenerateResult]
 
@@ -65,12 +65,21 @@ def live(request: GenerateRequest, ctx: JobContext) -> Running:
     )
 
 
-def note_weights(request: GenerateRequest, model: TextToImage) -> Generator[Event, None, GenerateRequest]:
-    """The request with the digest of the weights in use; a line for the person when a replay meets other weights."""
+def note_weights(request: GenerateRequest, model: Model) -> Generator[Event, None, GenerateRequest]:
+    """The request with the digest of the weights in use, and without a prompt that these weights cannot take.
+
+    A line for the person when a replay meets other weights, and when a prompt is too long for a released model (of the
+    bundled ones the prompt box says it).
+    """
     if request.model_sha256 and request.model_sha256 != model.sha256:
         yield Log(
             f"The weights of “{request.model}” are not those these settings were made with "
             f"({request.model_sha256[:12]}… then, {model.sha256[:12]}… now): the picture will differ.",
             "warning",
         )
+    left = overflow(request.prompt, model)
+    if left is None:
+        return request.replace(model_sha256=model.sha256, prompt="")
+    if left:
+        yield Log(f"“{model.name}” does not take in the last {left} tokens of this prompt.", "warning")
     return request.replace(model_sha256=model.sha256)

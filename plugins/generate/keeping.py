@@ -17,14 +17,14 @@ from studio_plugins.generate.results import GenerateResult, SweepResult
 from studio_plugins.generate.sweep_labels import sweep_labels
 
 if TYPE_CHECKING:
-    from studio.ml.diffusion.glide import TextToImage
+    from studio_plugins.generate.drawing import Model
 
 STEPS_FILE = "steps.npz"
 GRID_FILE = "grid.png"
 NO_STORE = "There is no results store here, so the picture was not kept."
 
 
-def provenance_of(model: TextToImage, ctx: JobContext) -> dict[str, Any]:
+def provenance_of(model: Model, ctx: JobContext) -> dict[str, Any]:
     """What, besides the request, decides every bit of the result."""
     import torch
 

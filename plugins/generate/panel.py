@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer
@@ -19,13 +18,15 @@ from studio.ui.cards import EmptyState
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.generate import demo, sharing
 from studio_plugins.generate.axes import AxisSyntaxError
-from studio_plugins.generate.catalog import find_models
+from studio_plugins.generate.catalog import ModelInfo
 from studio_plugins.generate.commands import register_commands
 from studio_plugins.generate.controls import Controls, RunBar
 from studio_plugins.generate.desk import Desk
 from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.intake import Intake, dropped_picture
 from studio_plugins.generate.mapping import from_stored
+from studio_plugins.generate.opened import Shelf
+from studio_plugins.generate.opening import Opening, dropped_model
 from studio_plugins.generate.outlet import Outlet
 from studio_plugins.generate.prompts import PromptHistory
 from studio_plugins.generate.request import GenerateRequest
@@ -50,13 +51,15 @@ class GeneratePanel(Panel):
     # --- life ---
 
     def build(self) -> None:
-        self.models, problems = find_models([self._own_models])
+        self.shelf = Shelf(self.context.panel_dir)
+        problems, forget = self.shelf.look()
         self.prompts = PromptHistory(self.context.panel_dir / "prompts.json")
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones, self.models)
         self.controls.set_history(self.prompts.prompts)
         self.stage = Stage(self._empty_state(), self.zones)
         self.insight = Insight(self.zones)
+        self.opening = Opening(self, self.shelf, self.controls)
         self.desk = Desk(self.context, self.stage, self.insight, self)
         self.shown = self.desk.shown
         self.intake = Intake(self, self.controls, self.desk)
@@ -82,30 +85,18 @@ class GeneratePanel(Panel):
         self._connect()
         register_commands(self)
         self.controls.form.prompt_field().focus_widget().setFocus()
-        self._tell_models(problems)
+        self.opening.tell_problems(problems, forget=forget)
 
     @property
-    def _own_models(self) -> Path:
-        return self.context.panel_dir / "models"
-
-    def find_models(self) -> None:
-        """Look again which models there are (one was added or removed)."""
-        self.message("")
-        self.models, problems = find_models([self._own_models])
-        self.controls.set_models(self.models)
-        self._tell_models(problems)
-
-    def _tell_models(self, problems: Sequence[str]) -> None:
-        if not self.models:
-            text = f"There is no model to draw with. Install the studio again, or put one into “{self._own_models}”."
-            self.message(text, "error", "", [("Look again", self.find_models)])
-        elif problems:
-            self.message(" ".join(problems), "warning")
+    def models(self) -> list[ModelInfo]:
+        """The models offered."""
+        return self.shelf.models
 
     def _connect(self) -> None:
         desk, controls, bar = self.desk, self.controls, self.bar
         controls.changed.connect(self._edited)
         controls.submitted.connect(self.generate)
+        controls.open_asked.connect(self.opening.ask)
         controls.sweep.run.connect(self.run_sweep)
         controls.sweep.changed.connect(self.state_changed)
         self._live_timer.timeout.connect(self._draw_live)
@@ -144,7 +135,10 @@ class GeneratePanel(Panel):
     def restore(self, state: Mapping[str, Any]) -> None:
         stored = state.get("request")
         if isinstance(stored, Mapping):
+            now = self.controls.model
             self.controls.show_request(from_stored(GenerateRequest.kind, stored, self.models).request)
+            if self.controls.model is None and now is not None:
+                self.controls.choose_model(now)  # that of last time is gone
         if isinstance(state.get("keep_seed"), bool):
             self.controls.seed.set_fixed(state["keep_seed"])
         self.controls.sweep.restore(state.get("sweep"))
@@ -162,7 +156,8 @@ class GeneratePanel(Panel):
         return sharing.exportables(self.shown, self.stage, self.insight)
 
     def on_event(self, task: Task, event: Event) -> None:
-        self.desk.on_event(task, event)
+        if not self.opening.on_event(task, event):
+            self.desk.on_event(task, event)
 
     # --- drawing ---
 
@@ -205,10 +200,15 @@ class GeneratePanel(Panel):
     def _request(self) -> GenerateRequest | None:
         """What the form says with today's weights; a message when it is not valid."""
         try:
-            return self.controls.form.value()
+            return self._fitting(self.controls.form.value())
         except RequestError as error:
             self.message(f"This cannot be drawn yet. {error}", "error")
             return None
+
+    def _fitting(self, request: GenerateRequest) -> GenerateRequest:
+        """Without a prompt where the model takes none, so that what is shown and kept says so."""
+        model = self.controls.model
+        return request if model is None or model.prompted else request.replace(prompt="")
 
     def _set_live(self, on: bool) -> None:
         if on:
@@ -224,7 +224,7 @@ class GeneratePanel(Panel):
     def _draw_live(self) -> None:
         request = self.controls.form.valid_value()
         if request is not None:
-            self.desk.live(request)
+            self.desk.live(self._fitting(request))
 
     def _remember(self, prompt: str) -> None:
         try:
@@ -270,17 +270,22 @@ class GeneratePanel(Panel):
         """A Python script that draws the same, on the clipboard."""
         self.outlet.copy_script(self.controls.form.valid_value())
 
-    # --- pictures dropped here ---
+    # --- pictures and models dropped here ---
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dropped_picture(event.mimeData()) is not None and event.source() is None:
+        data = event.mimeData()
+        if event.source() is None and (dropped_picture(data) or dropped_model(data)):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = dropped_picture(event.mimeData())
-        if path is not None:
-            event.acceptProposedAction()
-            self.desk.read_settings(path)
+        picture, model = dropped_picture(event.mimeData()), dropped_model(event.mimeData())
+        if picture is not None:
+            self.desk.read_settings(picture)
+        elif model is not None:
+            self.opening.open(model)
+        else:
+            return
+        event.acceptProposedAction()
 
     def _empty_state(self) -> EmptyState:
         known = examples(self.models[0])[1:4] if self.models else []

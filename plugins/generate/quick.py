@@ -14,8 +14,13 @@ from studio.engine import Event, JobContext, Offload, Progress
 from studio.host.export import Exportable, ExportService
 from studio.host.imagemeta import ImageMetadata, read_metadata
 from studio.host.results import ResultRecord, ResultsStore
+from studio_plugins.generate.catalog import ModelInfo, ModelUnreadable, chosen_place, is_checkpoint, is_model, read_info
+from studio_plugins.generate.checkpoints import OPENS
+from studio_plugins.generate.drawing import open_model
 from studio_plugins.generate.grid import Pixels
 from studio_plugins.generate.keeping import STEPS_FILE, keep_run
+from studio_plugins.generate.opened import Shelf
+from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import GenerateResult
 from studio_plugins.generate.trajectory import Trajectory, TrajectoryUnreadable
 
@@ -77,11 +82,41 @@ def keep(result: GenerateResult, ctx: JobContext) -> Generator[Event | Offload, 
     return done
 
 
+def open_place(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, ModelInfo]:
+    """The model in a file or folder, loaded, so that it surely draws. Raises ModelUnreadable, OSError."""
+    yield Progress(0, 1, f"reading {path.name}")
+    place: Path = yield Offload(_place_of, path)
+    model = yield from open_model(GenerateRequest(model=str(place)), ctx)
+    if not is_checkpoint(place):
+        info = read_info(place, bundled=False)
+        assert info is not None  # `_place_of` has read it
+        return info
+    text = getattr(model.net, "text", None)
+    title, length = f"{model.name} ({place.name})", text.text_ctx if text is not None else 0
+    return ModelInfo(str(place), title, place, model.image_size, length=length, prompted=text is not None)
+
+
+def save_shelf(shelf: Shelf, ctx: JobContext) -> Generator[Event | Offload, Any, None]:
+    """Remember which models were opened. Raises FileUnwritable."""
+    yield Progress(0, 1, "remembering the models opened")
+    yield Offload(shelf.save)
+
+
 def export(order: ExportOrder, ctx: JobContext) -> Generator[Event | Offload, Any, Path]:
     """Write an exportable to a file. Raises ExportError, FileUnwritable."""
     yield Progress(0, 1, f"saving {order.path.name}")
     done: Path = yield Offload(order.service.save, order.exportable, order.path)
     return done
+
+
+def _place_of(path: Path) -> Path:
+    place = chosen_place(path)
+    if not is_model(place):
+        problem = "holds no model this studio can open" if place.exists() else "is not there"
+        raise ModelUnreadable(f"“{place}” {problem}. {OPENS}")
+    if not is_checkpoint(place) and read_info(place, bundled=False) is None:
+        raise ModelUnreadable(f"The model in “{place}” does not draw pictures from a prompt. {OPENS}")
+    return place
 
 
 def _find_run(store: ResultsStore, order: FindOrder) -> StoredRun | None:

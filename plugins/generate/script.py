@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from studio_plugins.generate.catalog import is_checkpoint
 from studio_plugins.generate.request import GenerateRequest
 
 _TEMPLATE = '''\
@@ -21,14 +22,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from studio.ml.diffusion.glide import load_text2im
 {imports}
 PROMPT = {prompt!r}
 SEEDS = {seeds}
 OUT = Path({out!r})  # a folder
 
 {threads}DEVICE = {device}
-model = load_text2im({folder}, device=DEVICE, dtype=torch.{dtype})
+model = {load}, device=DEVICE, dtype=torch.{dtype})
 {check}
 # eps = eps(x|nothing) + scale * (eps(x|prompt) - eps(x|nothing)) at each step
 steps = model.sample(
@@ -52,6 +52,13 @@ for seed, picture in zip(SEEDS, pictures):
 '''
 
 
+_LOAD = "from studio.ml.diffusion.glide import load_text2im"
+_LOAD_RELEASED = """\
+from studio.host.paths import DataPaths  # converted weights are kept in the data folder's cache
+from studio.ml.diffusion.unconditional import load_released
+"""
+
+
 def script(request: GenerateRequest, provenance: Mapping[str, Any] | None = None) -> str:
     """Python source. `provenance` (of a finished run) fixes device, number format and threads; without it the script
     chooses as the studio would."""
@@ -61,16 +68,24 @@ def script(request: GenerateRequest, provenance: Mapping[str, Any] | None = None
     dtype = request.precision if request.precision != "auto" else str(made.get("dtype", "")) or "float32"
     threads = made.get("threads")
     digest = request.model_sha256
+    place = Path(request.model)
+    if bundled:
+        imports = f"{_LOAD}\nfrom studio.resources import resource\n"
+        load = f'load_text2im(resource("models", {request.model!r})'
+    elif is_checkpoint(place):
+        imports, load = _LOAD_RELEASED, f"load_released(Path({str(place)!r}), DataPaths.default().cache"
+    else:
+        imports, load = f"{_LOAD}\n", f"load_text2im(Path({str(place)!r})"
     return _TEMPLATE.format(
         title=_title(request),
         torch=made.get("torch", "version"),
-        imports="from studio.resources import resource\n" if bundled else "",
+        imports=imports,
         prompt=request.prompt,
         seeds=[request.seed + i for i in range(request.batch)],
         out="pictures",
         threads=f"torch.set_num_threads({threads})\n" if isinstance(threads, int) else "",
         device=repr(device) if device else '"cuda" if torch.cuda.is_available() else "cpu"',
-        folder=f'resource("models", {request.model!r})' if bundled else f"Path({str(Path(request.model))!r})",
+        load=load,
         dtype=dtype,
         check=f'assert model.sha256 == "{digest}", "other weights than those that made the picture"' if digest else "",
         scale=request.guidance_scale,

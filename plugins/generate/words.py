@@ -37,6 +37,8 @@ def remark(prompt: str, info: ModelInfo | None, tokenizer: WordTokenizer | None,
 
     While `typing`, a last word that may still become a known one is not remarked on.
     """
+    if info is not None and not info.prompted:
+        return f"{info.title} draws without a prompt: what is written here and the guidance scale have no effect."
     if not prompt.strip():
         return "Empty prompt: the model draws without any condition, and the guidance scale has no effect."
     if info is None or tokenizer is None:

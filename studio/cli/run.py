@@ -183,7 +183,7 @@ def main(options: argparse.Namespace) -> int:
     heavy = any(found.manifest and order.kind in found.manifest.jobs and "torch" in found.manifest.requires for found in plugins)
     engine = Engine(
         device=options.device or chosen.engine.device, preload=("torch",) if heavy else (), threads=chosen.engine.threads or None,
-        services={"results": store, "settings": settings},
+        services={"results": store, "settings": settings, "paths": paths},
     )  # fmt: skip
     try:
         if not store.writable:

@@ -108,6 +108,7 @@ def desk_room(qtbot, tmp_path, bundled):
     from studio.host.commands import CommandRegistry
     from studio.host.context import PanelContext
     from studio.host.export import ExportService
+    from studio.host.paths import DataPaths
     from studio.host.results import ResultsStore
     from studio.host.settings import SettingsStore
     from studio.ui.theme import theme
@@ -115,7 +116,7 @@ def desk_room(qtbot, tmp_path, bundled):
 
     theme().apply("light")
     store = ResultsStore(tmp_path / "results")
-    engine = Engine(device="cpu", services={"results": store})
+    engine = Engine(device="cpu", services={"results": store, "paths": DataPaths(tmp_path / "data")})
     engine.start()
     window = FakeWindow()
     panels = []
