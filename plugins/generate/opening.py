@@ -18,6 +18,7 @@ from studio_plugins.generate.controls import Controls
 from studio_plugins.generate.opened import Shelf
 
 _FILTER = f"Checkpoints ({' '.join(f'*{suffix}' for suffix in CHECKPOINTS)});;All files (*)"
+Actions = Sequence[tuple[str, Callable[[], object]]]
 
 
 class Opening:
@@ -83,7 +84,8 @@ class Opening:
         elif isinstance(event, Log):
             self._tell(event.text, event.level)
         elif isinstance(event, Failed):
-            actions = [("Try again", partial(self.open, path)), ("Open another…", self.ask)]
+            again = partial(self.open, path)
+            actions: Actions = [("Try again", again), ("Open another…", self.ask)]
             self._tell(event.error.message, "error", event.error.details, actions)
         elif isinstance(event, Cancelled):
             self._tell(f"“{path.name}” was not opened.", "info")
@@ -109,9 +111,7 @@ class Opening:
         self._ours.add(task.id)
         return task
 
-    def _tell(
-        self, text: str, level: str, details: str = "", actions: Sequence[tuple[str, Callable[[], object]]] = ()
-    ) -> None:
+    def _tell(self, text: str, level: str, details: str = "", actions: Actions = ()) -> None:
         self._panel.message(text, level, details, [(label, _quiet(call)) for label, call in actions])
 
 
