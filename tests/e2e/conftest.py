@@ -131,7 +131,7 @@ class Forker:
     def bury(self, pid: int) -> int:
         """Wait for the end of a studio; gives its exit status."""
         self.living.discard(pid)
-        return self.ask("wait", pid)
+        return self.ask("bury", pid)
 
 
 @pytest.fixture(scope="session")
