@@ -194,15 +194,18 @@ class Desk(QObject):
         if isinstance(result, GenerateResult) and result.record_id and not followed:
             self.load(result.record_id)  # its steps are on disk
         if result.problem:
-            actions: Actions = (("Try again", self.keep),) if isinstance(result, GenerateResult) else ()
-            self.said.emit(_UNSAVED.format(result.problem), "warning", "", actions)
+            self._tell_unsaved(result)
 
     def _kept(self, result: GenerateResult) -> None:
         if result.record_id is None:
-            self.said.emit(_UNSAVED.format(result.problem), "warning", "", ())
+            self._tell_unsaved(result)
             return
         self.shown.mark_kept(result, self._files(result.record_id))
         self.said.emit("Kept in the History.", "success", "", ())
+
+    def _tell_unsaved(self, result: GenerateResult | SweepResult) -> None:
+        actions: Actions = (("Try again", self.keep),) if isinstance(result, GenerateResult) else ()
+        self.said.emit(_UNSAVED.format(result.problem), "warning", "", actions)
 
     def _files(self, record_id: str | None) -> Mapping[str, Path]:
         return self._context.results.files(record_id) if record_id else {}

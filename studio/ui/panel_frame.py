@@ -85,7 +85,7 @@ class PanelFrame(QWidget):
         """Run a hook of the panel; what it raises is shown in its bar and logged, and `default` returned."""
         try:
             return call()
-        except Exception as error:  # a plugin's hook: whatever it raises belongs in its own bar
+        except (Exception, SystemExit) as error:  # a plugin's hook: whatever it raises belongs in its own bar
             self.report(what, error)
             return default
 

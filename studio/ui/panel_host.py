@@ -6,9 +6,11 @@ import importlib
 import json
 import logging
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -23,6 +25,7 @@ from PySide6.QtWidgets import (
     QTabWidget,
     QWidget,
 )
+from shiboken6 import isValid
 
 from studio.engine import Task
 from studio.host.context import PanelContext, WindowLike
@@ -55,6 +58,7 @@ class PanelHost(QObject):
         self._window = window
         self._pump = pump
         self._loader = Background("panel-loader", self)
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._frames: dict[str, PanelFrame] = {}
         self._states: dict[str, dict[str, Any]] = {}
         self._pending: dict[str, list[tuple[str, dict[str, Any]]]] = {}
@@ -142,6 +146,8 @@ class PanelHost(QObject):
         for panel_id in list(self._frames):
             self.close(panel_id)
         self._loader.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     # -- requests --
 
@@ -164,14 +170,16 @@ class PanelHost(QObject):
     def _restore_request(self, frame: PanelFrame, kind: str, request: JsonMap) -> list[str]:
         assert frame.panel is not None
         panel = frame.panel
-        problems = frame.guarded("while the settings were restored", lambda: panel.restore_request(kind, request), None)
+        problems = frame.guarded(
+            "while the settings were restored", lambda: [str(problem) for problem in panel.restore_request(kind, request)]
+        )
         if problems is None:
             return ["The settings could not be restored."]
         if problems:
             frame.message(f"Settings restored, except: {'; '.join(problems)}", "warning")
         else:
             frame.message("Settings restored.", "success")
-        return list(problems)
+        return problems
 
     # -- loading --
 
@@ -206,12 +214,13 @@ class PanelHost(QObject):
             panel = cls(self._context(manifest))
             panel.title = panel.title or manifest.title
             panel.build()
-        except Exception as error:  # a plugin's constructor: whatever it raises belongs in its own place
-            if panel is not None:
+            panel.setParent(frame)
+        except (Exception, SystemExit) as error:  # a plugin's constructor: whatever it raises belongs in its own place
+            if panel is not None and isValid(panel):  # not where its __init__ forgot Panel's
                 panel.deleteLater()
+            self._services.commands.unregister_prefix(f"{manifest.id}.")
             self._broken(frame, next(d for d in self.plugins if d.manifest is manifest), error)
             return
-        panel.setParent(frame)
         frame.show_panel(panel)
         state = self._states.get(manifest.id)
         if state:
@@ -225,7 +234,7 @@ class PanelHost(QObject):
         self.opened.emit(manifest.id)
         self.state_changed.emit()
 
-    def _broken(self, frame: PanelFrame, found: Discovered, error: Exception) -> None:
+    def _broken(self, frame: PanelFrame, found: Discovered, error: BaseException) -> None:
         if frame not in self._frames.values():
             return
         details = error.details if isinstance(error, PluginError) and error.details else _trace(error)
@@ -237,12 +246,23 @@ class PanelHost(QObject):
     def _context(self, manifest: Manifest) -> PanelContext:
         services = self._services
         assert services.engine is not None and services.results is not None
-        folder = services.paths.root / "panels" / manifest.id
-        folder.mkdir(parents=True, exist_ok=True)
         return PanelContext(
             panel_id=manifest.id, engine=services.engine, results=services.results, settings=services.settings,
-            commands=services.commands, export=services.export, panel_dir=folder, window=self._window,
+            commands=services.commands, export=services.export, panel_dir=self._panel_dir(manifest.id),
+            window=self._window,
         )  # fmt: skip
+
+    def _panel_dir(self, panel_id: str) -> Path:
+        """A panel's own folder; one for this run only where the data folder takes nothing (the window has said so)."""
+        folder = self._services.paths.root / "panels" / panel_id
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryDirectory(prefix="glassbox-")
+            folder = Path(self._scratch.name) / panel_id
+            folder.mkdir(exist_ok=True)
+        return folder
 
     def watch(self, task: Task, receiver: Panel) -> None:
         """Deliver a task's events to a panel."""

@@ -196,7 +196,10 @@ class SeedField(FieldEditor):
 
     def value(self) -> Any:
         text = self._line.text().strip().replace(" ", "")
-        return int(text) if text.isascii() and text.lstrip("-").isdigit() else text
+        try:
+            return int(text) if text.isascii() and text.removeprefix("-").isdigit() else text
+        except ValueError:  # more digits than Python is willing to read
+            return text
 
     def set_value(self, value: Any) -> None:
         blocked = self._line.blockSignals(True)

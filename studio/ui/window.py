@@ -335,8 +335,9 @@ class MainWindow(QMainWindow):
         self.activity.set_tool_on("settings", self._settings_page is not None and self.tabs.currentWidget() is self._settings_page)
         found = next((d for d in self._plugins if d.manifest and d.manifest.id == current), None)
         manifest = found.manifest if found else None
-        panel = self.panels.panel(current) if current else None
-        text = panel.help_text() if panel is not None else ""
+        frame = self.panels.frame(current) if current else None
+        panel = frame.panel if frame else None
+        text = str(frame.guarded("while it wrote its help", panel.help_text, "")) if frame and panel else ""
         if not text and manifest is not None and manifest.help_path is not None:
             text = manifest.help_path.read_text(encoding="utf-8", errors="replace")
         self.help.set_panel(manifest.title if manifest else "", text)
