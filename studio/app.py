@@ -191,7 +191,8 @@ def main(*, data_dir: Path | None = None, safe: bool = False, theme: str | None 
     app = make_application()
     studio = Studio(data_dir, safe=safe, theme=theme)
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda _number, _frame: studio.window.close())
+        # Through the loop: a window that is closed before the loop runs would leave a loop that nothing ends.
+        signal.signal(name, lambda _number, _frame: QTimer.singleShot(0, studio.window.close))
     studio.show()
     status = app.exec()
     if not studio.close():
