@@ -134,7 +134,6 @@ class Studio(QObject):
             cache_bytes=round(options.cache_gib * 2**30) or None,
             services={"results": store, "settings": services.settings, "paths": self.paths},
         )  # fmt: skip
-        services.engine.start()
         self.window.attach()
         self._ready_timer.start()
         for note in store.notes:
@@ -156,7 +155,11 @@ class Studio(QObject):
         engine = self.services.engine
         current = self.window.panels.current_id()
         frame = self.window.panels.frame(current) if current else None
-        if engine is not None and engine.ready.is_set() and (frame is None or frame.settled):
+        if engine is None or not (frame is None or frame.settled):
+            return
+        # Only now: importing torch while the panel is built would make the two wait for each other, and the window with them.
+        engine.start()
+        if engine.ready.is_set():
             self._ready_timer.stop()
             self._mark("ready")
             self.ready.emit()
