@@ -17,7 +17,7 @@ from studio.host.results import ResultsStore
 from studio.host.session import SessionStore
 from tests.e2e.helpers import LONG, generate_panel, said
 
-LIVES = 6
+LIVES = 5
 
 
 def check_store(root: Path, told: set[str]) -> int:
@@ -47,7 +47,7 @@ def test_killed_at_random_moments_of_drawing_and_saving(
         assert ("did not close properly" in life.until("bar")) is (turn > 0)
         assert "session" not in life.until("notes")
         life.until("step")
-        for _ in range(chance.randrange(200)):
+        for _ in range(chance.randrange(150)):
             life.line()
         os.kill(life.pid, signal.SIGKILL)
         assert life.end() == -signal.SIGKILL
