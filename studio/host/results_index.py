@@ -86,8 +86,9 @@ class Index:
                 raise sqlite3.DatabaseError(f"index version {found}, expected {VERSION}")
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
-            # The counter starts at the time, so that after a rebuild it is larger than any value seen before.
-            connection.execute("INSERT OR IGNORE INTO counter VALUES (1, ?)", (int(time.time() * 1000),))
+            # The counter starts at the time in microseconds, which no series of changes can outrun: after a rebuild
+            # it is larger than any value seen before.
+            connection.execute("INSERT OR IGNORE INTO counter VALUES (1, ?)", (time.time_ns() // 1000,))
             connection.execute(f"PRAGMA user_version={VERSION}")
         finally:
             connection.execute("COMMIT")
