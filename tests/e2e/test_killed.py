@@ -46,8 +46,8 @@ def test_killed_at_random_moments_of_drawing_and_saving(
         assert int(life.until("listed").split()[1]) >= len(told)
         assert ("did not close properly" in life.until("bar")) is (turn > 0)
         assert "session" not in life.until("notes")
-        life.until("step")
-        for _ in range(chance.randrange(150)):
+        life.until("kept" if turn % 2 else "step")  # every second time it lives to tell of a result
+        for _ in range(chance.randrange(80)):
             life.line()
         os.kill(life.pid, signal.SIGKILL)
         assert life.end() == -signal.SIGKILL
@@ -57,7 +57,7 @@ def test_killed_at_random_moments_of_drawing_and_saving(
         session = SessionStore(data_dir / "session.json")
         loaded = session.load()
         assert session.notes == [] and (loaded is None or [panel.panel for panel in loaded.panels] == ["generate"])
-    assert len(told) >= 3 and {"disk rename", "disk fsync", "disk replace"} <= seen
+    assert len(told) >= LIVES // 2 and {"disk rename", "disk fsync"} <= seen
     # And a person who starts it now: told once, everything in the History, drawing goes on.
     studio = open_studio()
     said(qtbot, studio.window.bar, "did not close properly", "Results were kept")

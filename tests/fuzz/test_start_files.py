@@ -52,7 +52,7 @@ settings_files = st.one_of(
 
 def test_any_files_of_last_time_open_a_window(open_studio: Any, qtbot: QtBot, tmp_path: Path) -> None:
     @given(session=sessions, kept=settings_files)
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     def starts(session: bytes, kept: bytes) -> None:
         data = tmp_path / "data"
         shutil.rmtree(data, ignore_errors=True)
