@@ -70,6 +70,13 @@ class TextConfig(BaseModel):
     xf_padding: bool = True
 
 
+class TextTokens(NamedTuple):
+    """Prompts before the transformer: `ids` [B, L] integers, `mask` [B, L] True for tokens, False for padding."""
+
+    ids: Tensor
+    mask: Tensor
+
+
 class TextFeatures(NamedTuple):
     """A prompt for the U-Net: `proj` [B, 4*model_channels] joins the time, `sequence` [B, W, L] the attention."""
 
@@ -167,7 +174,8 @@ class UNet(nn.Module):
 class Text2ImUNet(UNet):
     """GLIDE's base model: the U-Net with a text transformer whose features join every attention layer.
 
-    To sample, call `encode_text` once per prompt and give `forward` its result at every step.
+    To sample, call `encode_text` once per prompt and give `forward` its result at every step. To train, give `forward`
+    the tokens: encoded inside, the transformer's gradients are seen by a wrapper that synchronises them.
     """
 
     def __init__(self, config: UNetConfig, text: TextConfig) -> None:
@@ -190,19 +198,13 @@ class Text2ImUNet(UNet):
         return TextFeatures(self.transformer_proj(x[:, -1]), x.transpose(1, 2))
 
     def forward(  # type: ignore[override]
-        self,
-        x: Tensor,
-        t: Tensor,
-        text: TextFeatures | None = None,
-        *,
-        tokens: Tensor | None = None,
-        mask: Tensor | None = None,
+        self, x: Tensor, t: Tensor, text: TextFeatures | TextTokens | None = None
     ) -> Tensor:
-        """Either `text` (sampling: encoded once) or `tokens` and `mask` (training: encoded here) must be given."""
+        """Raises ValueError without text: a network without a prompt is given the empty one."""
         if text is None:
-            if tokens is None or mask is None:
-                raise ValueError("a text-conditional network needs text features; encode the empty prompt for none")
-            text = self.encode_text(tokens, mask)
+            raise ValueError("a text-conditional network needs text; encode the empty prompt for none")
+        if isinstance(text, TextTokens):
+            text = self.encode_text(*text)
         return self._run(x, self._time(t, x.dtype) + text.proj.to(x.dtype), text.sequence.to(x.dtype))
 
 
@@ -210,8 +212,9 @@ class SuperResText2ImUNet(Text2ImUNet):
     """GLIDE's up-sampler: the low-resolution picture, enlarged bilinearly, stands behind x_t's channels (6 in all)."""
 
     def forward(  # type: ignore[override]
-        self, x: Tensor, t: Tensor, text: TextFeatures | None = None, low_res: Tensor | None = None
+        self, x: Tensor, t: Tensor, text: TextFeatures | TextTokens | None = None, low_res: Tensor | None = None
     ) -> Tensor:
+        """low_res [B, 3, h, w]; raises ValueError without it."""
         return super().forward(torch.cat([x, _enlarged(low_res, x)], dim=1), t, text)
 
 
@@ -222,7 +225,7 @@ class InpaintText2ImUNet(Text2ImUNet):
         self,
         x: Tensor,
         t: Tensor,
-        text: TextFeatures | None = None,
+        text: TextFeatures | TextTokens | None = None,
         image: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
@@ -236,7 +239,7 @@ class SuperResInpaintText2ImUNet(Text2ImUNet):
         self,
         x: Tensor,
         t: Tensor,
-        text: TextFeatures | None = None,
+        text: TextFeatures | TextTokens | None = None,
         image: Tensor | None = None,
         mask: Tensor | None = None,
         low_res: Tensor | None = None,

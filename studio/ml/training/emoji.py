@@ -17,7 +17,7 @@ from studio.ml.diffusion.guidance import ClassifierFree
 from studio.ml.diffusion.noise import NoiseSource
 from studio.ml.diffusion.sampler import dpmpp_2m
 from studio.ml.diffusion.schedule import Schedule
-from studio.ml.diffusion.unet import Text2ImUNet, split_config
+from studio.ml.diffusion.unet import Text2ImUNet, TextTokens, split_config
 from studio.ml.diffusion.words import WordTokenizer
 from studio.ml.training.diffusion_loss import HybridLoss
 from studio.ml.training.export import write_model
@@ -82,7 +82,7 @@ class EmojiBase:
         x0, t, noise = batch["image"], batch["t"], batch["noise"]
         x_t = self.objective.noised(x0, t, noise).contiguous(memory_format=torch.channels_last)
         # text is encoded inside the network's forward, or a wrapper that synchronises gradients would miss it
-        output = network(x_t, t, tokens=batch["tokens"], mask=batch["mask"])
+        output = network(x_t, t, TextTokens(batch["tokens"], batch["mask"]))
         objective = self.layout_objective if bool(batch["layout"][0]) else self.objective
         return objective(output, x0, x_t, t, noise)
 
