@@ -16,44 +16,22 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from studio.ml.diffusion.blocks import (
-    AttentionBlock,
-    Block,
-    Downsample,
-    GroupNorm32,
-    ResBlock,
-    Upsample,
-    timestep_embedding,
-    zeroed,
-)
+from studio.ml.diffusion.blocks import AttentionBlock, Block, GroupNorm32, timestep_embedding, zeroed
+from studio.ml.diffusion.encoder import EncoderConfig, Layers
 from studio.ml.diffusion.text import TextTransformer
 
 
-class UNetConfig(BaseModel):
-    """Shape of an ADM U-Net; attention_resolutions are down-sampling factors, (2, 4) of 32 pixels: 16 and 8."""
+class UNetConfig(EncoderConfig):
+    """Shape of an ADM U-Net: the encoder's, whose levels the decoder climbs again, and what goes in and out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    in_channels: int = 3
-    model_channels: int
     out_channels: int = 6
-    num_res_blocks: int
-    attention_resolutions: tuple[int, ...]
-    channel_mult: tuple[float, ...]
     num_classes: int | None = None
-    num_heads: int = 1
-    num_head_channels: int = -1
     num_heads_upsample: int = -1
-    use_scale_shift_norm: bool = True
-    resblock_updown: bool = True
-    use_new_attention_order: bool = False
-    dropout: float = 0.0
 
-    def heads(self, channels: int, *, up: bool = False) -> int:
-        """Number of attention heads of a layer with `channels` channels."""
-        if self.num_head_channels != -1:
-            return channels // self.num_head_channels
-        return self.num_heads_upsample if up and self.num_heads_upsample != -1 else self.num_heads
+    def heads_up(self, channels: int) -> int:
+        """Number of attention heads of a layer with `channels` channels in the decoder."""
+        own = self.num_head_channels == -1 and self.num_heads_upsample != -1
+        return self.num_heads_upsample if own else self.heads(channels)
 
 
 class TextConfig(BaseModel):
@@ -90,58 +68,23 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig, *, encoder_channels: int | None = None) -> None:
         super().__init__()
         self.config = config
-        embed = 4 * config.model_channels
-        self.time_embed = nn.Sequential(nn.Linear(config.model_channels, embed), nn.SiLU(), nn.Linear(embed, embed))
+        layers = Layers(config, encoder_channels)
+        self.time_embed = layers.time_embed()
         if config.num_classes is not None:
-            self.label_emb = nn.Embedding(config.num_classes, embed)
-
-        def res(channels: int, out: int, resample: str = "") -> ResBlock:
-            return ResBlock(
-                channels, embed, out, dropout=config.dropout, scale_shift=config.use_scale_shift_norm, resample=resample
-            )
-
-        def attention(channels: int, *, up: bool = False) -> AttentionBlock:
-            return AttentionBlock(
-                channels,
-                config.heads(channels, up=up),
-                encoder_channels=encoder_channels,
-                interleaved=not config.use_new_attention_order,
-            )
-
-        def resampler(channels: int, direction: str) -> nn.Module:
-            if config.resblock_updown:
-                return res(channels, channels, direction)
-            return Upsample(channels, True) if direction == "up" else Downsample(channels, True)
-
-        widths = [int(mult * config.model_channels) for mult in config.channel_mult]
-        channels, factor = widths[0], 1
-        first = channels
-        skips = [channels]
-        self.input_blocks = nn.ModuleList([Block(nn.Conv2d(config.in_channels, channels, 3, padding=1))])
-        for level, width in enumerate(widths):
-            for _ in range(config.num_res_blocks):
-                layers: list[nn.Module] = [res(channels, width)]
-                channels = width
-                if factor in config.attention_resolutions:
-                    layers.append(attention(channels))
-                self.input_blocks.append(Block(*layers))
-                skips.append(channels)
-            if level < len(widths) - 1:
-                self.input_blocks.append(Block(resampler(channels, "down")))
-                skips.append(channels)
-                factor *= 2
-        self.middle_block = Block(res(channels, channels), attention(channels), res(channels, channels))
+            self.label_emb = nn.Embedding(config.num_classes, layers.embed)
+        self.input_blocks, skips = layers.input_blocks()
+        first, channels = skips[0], skips[-1]
+        self.middle_block = layers.middle_block(channels)
         self.output_blocks = nn.ModuleList()
-        for level, width in reversed(list(enumerate(widths))):
+        for level, width in reversed(list(enumerate(config.widths))):
             for i in range(config.num_res_blocks + 1):
-                layers = [res(channels + skips.pop(), width)]
+                stage: list[nn.Module] = [layers.res(channels + skips.pop(), width)]
                 channels = width
-                if factor in config.attention_resolutions:
-                    layers.append(attention(channels, up=True))
+                if 2**level in config.attention_resolutions:
+                    stage.append(layers.attention(channels, config.heads_up(channels)))
                 if level and i == config.num_res_blocks:
-                    layers.append(resampler(channels, "up"))
-                    factor //= 2
-                self.output_blocks.append(Block(*layers))
+                    stage.append(layers.resampler(channels, "up"))
+                self.output_blocks.append(Block(*stage))
         last = zeroed(nn.Conv2d(first, config.out_channels, 3, padding=1))
         self.out = nn.Sequential(GroupNorm32(channels), nn.SiLU(), last)
 
