@@ -62,14 +62,13 @@ def _load(folder: Path, device: str, dtype: str) -> TextToImage:
 
 def draw(model: Model, request: GenerateRequest) -> Iterator[StepRecord]:
     """The steps of a run, one network evaluation (of both branches) each; picture i has seed + i. Raises ValueError."""
+    from studio.ml.diffusion.sampling import Sampling
+
     return model.sample(
         [request.prompt] * request.batch,
         range(request.seed, request.seed + request.batch),
-        scale=request.guidance_scale,
-        sampler=request.sampler,
-        steps=request.steps,
-        eta=request.eta,
-        guided=not request.unconditional,
+        scale=None if request.unconditional else request.guidance_scale,
+        sampling=Sampling(request.sampler, request.steps, eta=request.eta),
     )
 
 

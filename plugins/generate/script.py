@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from studio.ml.diffusion.sampling import Sampling
 {imports}
 PROMPT = {prompt!r}
 SEEDS = {seeds}
@@ -35,10 +36,7 @@ steps = model.sample(
     [PROMPT] * len(SEEDS),
     SEEDS,
     scale={scale!r},
-    sampler={sampler!r},
-    steps={steps!r},
-    eta={eta!r},
-    guided={guided!r},
+    sampling=Sampling({sampler!r}, steps={steps!r}, eta={eta!r}),
 )
 for step in steps:
     print(f"step {{step.index + 1}} of {{step.total}}, t = {{step.t}}")
@@ -88,11 +86,10 @@ def script(request: GenerateRequest, provenance: Mapping[str, Any] | None = None
         load=load,
         dtype=dtype,
         check=f'assert model.sha256 == "{digest}", "other weights than those that made the picture"' if digest else "",
-        scale=request.guidance_scale,
+        scale=None if request.unconditional else request.guidance_scale,
         sampler=request.sampler,
         steps=request.steps,
         eta=request.eta,
-        guided=not request.unconditional,
     )
 
 

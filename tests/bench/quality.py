@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from studio.ml.diffusion.glide import DEFAULT_STEPS, load_text2im
+from studio.ml.diffusion.glide import load_text2im
+from studio.ml.diffusion.sampling import DEFAULT_STEPS, Sampling, SamplerName
 from studio.ml.evaluation.emoji import PROMPT_SETS, Accuracy, Evaluation
 from studio.ml.evaluation.oracle import load_oracle
 from studio.resources import resource
@@ -24,9 +25,9 @@ def run() -> list[Figure]:
     return [*figures, Figure.at_most("time of the few-step default over 100 DDPM steps", default[1] / slow[1], "", 0.25, note)]
 
 
-def _measure(sampler: str) -> tuple[list[Accuracy], float]:
+def _measure(sampler: SamplerName) -> tuple[list[Accuracy], float]:
     model, oracle = load_text2im(resource("models", "emoji-base")), load_oracle(resource("models", "emoji-oracle"))
-    evaluation = Evaluation(model, oracle, {"sampler": sampler})
+    evaluation = Evaluation(model, oracle, Sampling(sampler))
     start = time.perf_counter()
     rows = [evaluation.accuracy(prompts, SCALE, PROMPTS) for prompts in PROMPT_SETS[:1]]
     return rows, time.perf_counter() - start

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.ml.diffusion.guidance import GradientFn, GuidanceParts, GuidedModel
+from studio.ml.diffusion.guidance import GradientFn, GuidanceParts, GuidedModel, Term
 from studio.ml.diffusion.noise import NoiseSource
 from studio.ml.diffusion.schedule import Floats, Schedule
 
@@ -38,6 +38,20 @@ class StepRecord:
     parts: GuidanceParts
 
 
+@dataclass(frozen=True, eq=False)
+class Resume:
+    """Where a run goes on: its steps 0..index are done, x [B, C, H, W] came out of the last, x0 was its prediction."""
+
+    index: int
+    x: Tensor
+    x0: Tensor
+
+    @classmethod
+    def after(cls, record: StepRecord) -> Resume:
+        """Go on after this step, with the same guidance or another."""
+        return cls(record.index, record.x, record.x0)
+
+
 @torch.no_grad()
 def ddpm(
     model: GuidedModel,
@@ -48,6 +62,7 @@ def ddpm(
     clip: bool = True,
     edit_x0: X0Edit | None = None,
     cond_fn: GradientFn | None = None,
+    resume: Resume | None = None,
 ) -> Iterator[StepRecord]:
     """Ancestral sampling (Ho et al. 2020, Alg. 2), with learned-range variance where the network gives v.
 
@@ -60,7 +75,8 @@ def ddpm(
     coef_x = (np.sqrt(1 - beta) * (1 - before) / (1 - a)).tolist()
     log_min = schedule.posterior_log_variance_clipped.tolist()
     log_max = np.log(beta).tolist()
-    for index, k, t in _visits(schedule, x):
+    x = x if resume is None else resume.x
+    for index, k, t in _visits(schedule, x, resume):
         parts = model(x, t)
         x0 = _clamp(_edit(_x0_from_eps(x, parts.eps, a[k]), edit_x0), clip)
         mean = coef_x0[k] * x0 + coef_x[k] * x
@@ -70,9 +86,9 @@ def ddpm(
             log_variance = torch.lerp(
                 torch.full_like(x, log_min[k]), torch.full_like(x, log_max[k]), (parts.variance + 1) / 2
             )
-        if cond_fn is not None:
-            parts = replace(parts, gradient=(gradient := cond_fn(x, t).float()))
-            mean = mean + log_variance.exp() * gradient
+        parts = _with_gradients(parts, x, t, a[k], cond_fn)
+        if parts.gradient is not None:
+            mean = mean + log_variance.exp() * parts.gradient
         after = mean + (0.5 * log_variance).exp() * noise.step(index, x.shape[1:]) if k else mean
         yield StepRecord(index, len(schedule), int(schedule.timesteps[k]), x, after, x0, parts.eps, parts)
         x = after
@@ -89,6 +105,7 @@ def ddim(
     clip: bool = True,
     edit_x0: X0Edit | None = None,
     cond_fn: GradientFn | None = None,
+    resume: Resume | None = None,
 ) -> Iterator[StepRecord]:
     """DDIM (Song et al. 2021, eq. 12 and 16): deterministic at eta = 0; above, it needs `noise`; 1 is DDPM's.
 
@@ -99,7 +116,8 @@ def ddim(
         raise ValueError("DDIM needs eta >= 0, and a noise source where eta is above 0.")
     a, before = schedule.alphas_cumprod, _float32(schedule.alphas_cumprod_prev)
     sigma = (eta * np.sqrt((1 - before) / (1 - _float32(a))) * np.sqrt(1 - _float32(a) / before)).tolist()
-    for index, k, t in _visits(schedule, x):
+    x = x if resume is None else resume.x
+    for index, k, t in _visits(schedule, x, resume):
         parts = model(x, t)
         x0, parts = _guided_x0(x, t, parts, a[k], clip, edit_x0, cond_fn)
         eps = _eps_from_x0(x, x0, a[k])
@@ -119,6 +137,7 @@ def dpmpp_2m(
     clip: bool = True,
     edit_x0: X0Edit | None = None,
     cond_fn: GradientFn | None = None,
+    resume: Resume | None = None,
 ) -> Iterator[StepRecord]:
     """DPM-Solver++(2M) (Lu et al. 2022, Alg. 2): second-order multistep in lambda with data prediction; deterministic.
 
@@ -130,7 +149,10 @@ def dpmpp_2m(
     lambdas = schedule.lambdas
     x0_previous: Tensor | None = None
     h_previous = 0.0
-    for index, k, t in _visits(schedule, x):
+    if resume is not None and (k := len(schedule) - 1 - resume.index) > 0:
+        x0_previous, h_previous = resume.x0, float(lambdas[k - 1] - lambdas[k])
+    x = x if resume is None else resume.x
+    for index, k, t in _visits(schedule, x, resume):
         parts = model(x, t)
         x0, parts = _guided_x0(x, t, parts, a[k], clip, edit_x0, cond_fn)
         if k == 0:
@@ -144,10 +166,11 @@ def dpmpp_2m(
         x = after
 
 
-def _visits(schedule: Schedule, x: Tensor) -> list[tuple[int, int, Tensor]]:
+def _visits(schedule: Schedule, x: Tensor, resume: Resume | None) -> list[tuple[int, int, Tensor]]:
     """(index in sampling order, position k in the schedule, original step as [B] on the device), noisiest first."""
     steps = torch.as_tensor(schedule.timesteps, device=x.device)
-    return [(i, k, steps[k].expand(len(x))) for i, k in enumerate(reversed(range(len(schedule))))]
+    first = 0 if resume is None else resume.index + 1
+    return [(i, k, steps[k].expand(len(x))) for i, k in enumerate(reversed(range(len(schedule)))) if i >= first]
 
 
 def _float32(values: Floats) -> Floats:
@@ -176,8 +199,20 @@ def _guided_x0(
 ) -> tuple[Tensor, GuidanceParts]:
     """x0 for the deterministic samplers: edited, clamped, then moved by the gradient through eps."""
     x0 = _clamp(_edit(_x0_from_eps(x, parts.eps, a), edit), clip)
-    if cond_fn is None:
+    parts = _with_gradients(parts, x, t, a, cond_fn)
+    if parts.gradient is None:
         return x0, parts
-    gradient = cond_fn(x, t).float()
-    eps = _eps_from_x0(x, x0, a) - math.sqrt(1 - a) * gradient
-    return _x0_from_eps(x, eps, a), replace(parts, gradient=gradient)
+    eps = _eps_from_x0(x, x0, a) - math.sqrt(1 - a) * parts.gradient
+    return _x0_from_eps(x, eps, a), parts
+
+
+def _with_gradients(
+    parts: GuidanceParts, x: Tensor, t: Tensor, a: float, cond_fn: GradientFn | None
+) -> GuidanceParts:
+    """The parts with the gradients of this step, each also as the term it adds to eps."""
+    gradients = [] if cond_fn is None else cond_fn(x, t)
+    if not gradients:
+        return parts
+    terms = [Term(g.name, -math.sqrt(1 - a) * g.value, g.scale, g.score) for g in gradients]
+    total = torch.stack([g.value for g in gradients]).sum(dim=0)
+    return replace(parts, gradient=total, terms=(*parts.terms, *terms))

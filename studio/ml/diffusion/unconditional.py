@@ -9,10 +9,11 @@ import torch
 
 from studio.ml.diffusion.checkpoint import open_checkpoint
 from studio.ml.diffusion.denoiser import ClassDenoiser
-from studio.ml.diffusion.glide import DEFAULT_STEPS, SamplerName, TextToImage, default_respacing, text2im_of
-from studio.ml.diffusion.guidance import Unguided
+from studio.ml.diffusion.glide import TextToImage, text2im_of
+from studio.ml.diffusion.guidance import GradientFn, Scale, Unguided
 from studio.ml.diffusion.noise import NoiseSource
-from studio.ml.diffusion.sampler import StepRecord, ddim, ddpm, dpmpp_2m
+from studio.ml.diffusion.sampler import Resume, StepRecord
+from studio.ml.diffusion.sampling import Sampling, run
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import UNet
 
@@ -33,32 +34,22 @@ class Unconditional:
         prompts: Sequence[str],
         seeds: Sequence[int],
         *,
-        scale: float = 1.0,
-        sampler: SamplerName = "dpmpp_2m",
-        steps: int | None = None,
-        eta: float = 0.0,
-        guided: bool = False,
+        scale: float | Scale | None = None,
+        negative: str = "",
+        sampling: Sampling = Sampling(),
+        cond_fn: GradientFn | None = None,
+        resume: Resume | None = None,
+        max_batch: int | None = None,
     ) -> Iterator[StepRecord]:
         """Step records of one batch, picture i from seeds[i]; the last `x` are the pictures, in [-1, 1].
 
-        Called as `TextToImage.sample` is, with its errors; prompts, scale and guided change nothing here.
+        Called as `TextToImage.sample` is, with its errors; prompts, negative, scale and max_batch change nothing here.
         """
-        if sampler not in DEFAULT_STEPS:
-            raise ValueError(f"Unknown sampler {sampler!r}; known are {', '.join(DEFAULT_STEPS)}.")
         noise = NoiseSource.of_seeds(seeds, device=self.device)
-        count = DEFAULT_STEPS[sampler] if steps is None else steps
-        schedule = self.schedule.respace(default_respacing(sampler, count))
-        return self._steps(noise, schedule, sampler, eta)
-
-    def _steps(self, noise: NoiseSource, schedule: Schedule, sampler: SamplerName, eta: float) -> Iterator[StepRecord]:
-        model = Unguided().of(ClassDenoiser(self.net))
         x = noise.initial((3, self.image_size, self.image_size))
-        if sampler == "dpmpp_2m":
-            yield from dpmpp_2m(model, x, schedule)
-        elif sampler == "ddim":
-            yield from ddim(model, x, schedule, noise, eta=eta)
-        else:
-            yield from ddpm(model, x, schedule, noise)
+        model = Unguided().of(ClassDenoiser(self.net))
+        visited = sampling.schedule(self.schedule)
+        return run(model, x, visited, noise, sampling, cond_fn=cond_fn, resume=resume)
 
 
 def load_released(

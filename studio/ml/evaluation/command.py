@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from studio.ml.diffusion.glide import DEFAULT_STEPS, load_text2im
+from studio.ml.diffusion.glide import load_text2im
+from studio.ml.diffusion.sampling import DEFAULT_STEPS, Sampling
 from studio.ml.diffusion.weights import WeightsError
 from studio.ml.evaluation.emoji import PROMPT_SETS, Accuracy, Evaluation, Spread
 from studio.ml.evaluation.oracle import load_oracle
@@ -32,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         folder = Path(options.model) if Path(options.model).is_dir() else resource("models", options.model)
         model = load_text2im(folder)
         oracle = load_oracle(options.oracle or resource("models", "emoji-oracle"))
-        evaluation = Evaluation(model, oracle, {"sampler": options.sampler, "steps": options.steps})
+        evaluation = Evaluation(model, oracle, Sampling(options.sampler, options.steps))
         lines = []
         for line in _report(evaluation, options):
             print(line, flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from studio.ml.data import captions, scenes
 from studio.ml.diffusion.glide import TextToImage
+from studio.ml.diffusion.sampling import Sampling
 from studio.ml.evaluation.judge import Verdict, judge
 from studio.ml.evaluation.metrics import diversity, frechet_distance, wilson_interval
 from studio.ml.evaluation.oracle import Oracle, Reading, as_tensor
@@ -70,8 +70,8 @@ class Spread:
 class Evaluation:
     """Draws with one model and sampler setting, and lets an oracle read the result. Seeds are fixed: the same every time."""
 
-    def __init__(self, model: TextToImage, oracle: Oracle, sampling: dict[str, Any] | None = None) -> None:
-        self.model, self.oracle, self.sampling = model, oracle, sampling or {}
+    def __init__(self, model: TextToImage, oracle: Oracle, sampling: Sampling = Sampling()) -> None:
+        self.model, self.oracle, self.sampling = model, oracle, sampling
         self.vocabulary = scenes.Vocabulary(oracle.config.nouns, oracle.config.backgrounds)
 
     def accuracy(self, prompts: PromptSet, scale: float, count: int) -> Accuracy:
@@ -109,7 +109,7 @@ class Evaluation:
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int], scale: float) -> NDArray[np.uint8]:
         """Pictures [B, H, W, 3] for the prompts."""
-        for record in self.model.sample(list(prompts), list(seeds), scale=scale, **self.sampling):
+        for record in self.model.sample(list(prompts), list(seeds), scale=scale, sampling=self.sampling):
             last = record.x
         pixels = ((last.clamp(-1, 1) + 1) * 127.5).round().byte()
         return pixels.permute(0, 2, 3, 1).cpu().numpy()

@@ -15,6 +15,7 @@ from studio.ml.diffusion.noise import NoiseSource
 from studio.ml.diffusion.sampler import ddim, ddpm
 from studio.ml.diffusion.schedule import Schedule
 from tests.ml.diffusion.goldens import arrays, description, relative_error
+from tests.ml.diffusion.tiny import given
 
 NAMES = description("sampler")
 CASES = list(itertools.product(NAMES["schedules"], NAMES["respacing"], NAMES["modes"]))
@@ -46,7 +47,7 @@ def test_trajectory(schedule: str, respacing: str, mode: str) -> None:
     golden = arrays(f"sampler_{schedule}_{respacing}_{mode}")
     spaced = Schedule.named(schedule).respace(respacing)
     assert spaced.timesteps.tolist() == golden["timesteps"].tolist()
-    cond_fn = gradient if mode.endswith("grad") else None
+    cond_fn = given(gradient) if mode.endswith("grad") else None
     noise = RecordedNoise(golden["noise"])
     model = Unguided().of(closed_form)
     if mode.startswith("ddpm"):

@@ -16,7 +16,7 @@ from studio.ml.diffusion.sampler import StepRecord, ddim, ddpm, dpmpp_2m
 from studio.ml.diffusion.schedule import Schedule
 from tests.ml.diffusion.goldens import relative_error
 from tests.ml.diffusion.test_sampler_golden import closed_form, gradient
-from tests.ml.diffusion.tiny import Gaussian
+from tests.ml.diffusion.tiny import Gaussian, given
 
 SHAPE = (3, 8, 8)
 SCHEDULES = ["squaredcos_cap_v2", "linear"]
@@ -202,8 +202,8 @@ def test_dpmpp_gradient_is_that_of_ddim_at_the_first_step() -> None:
     """Both are first order there, so the same shift of eps gives the same x0 and the same x."""
     spaced, x = Schedule.named("linear").respace("logsnr10"), NoiseSource(9, [0]).initial(SHAPE)
     model: GuidedModel = Unguided().of(closed_form)
-    ours = next(dpmpp_2m(model, x, spaced, cond_fn=gradient))
-    reference = next(ddim(model, x, spaced, cond_fn=gradient))
+    ours = next(dpmpp_2m(model, x, spaced, cond_fn=given(gradient)))
+    reference = next(ddim(model, x, spaced, cond_fn=given(gradient)))
     assert ours.parts.gradient is not None
     torch.testing.assert_close(ours.x0, reference.x0)
     torch.testing.assert_close(ours.x, reference.x, rtol=1e-4, atol=1e-4)
@@ -245,7 +245,7 @@ def test_the_loop_never_reads_the_device(name: str, sampler: object) -> None:
         x.sum().item()
     spaced = Schedule.named("linear").respace(5)
     kwargs = {"eta": 1.0} if name == "ddim" else {}
-    steps = sampler(Unguided().of(closed_form), x, spaced, noise, cond_fn=gradient, **kwargs)  # type: ignore[operator]
+    steps = sampler(Unguided().of(closed_form), x, spaced, noise, cond_fn=given(gradient), **kwargs)  # type: ignore[operator]
     records = list(steps)
     assert [record.index for record in records] == [0, 1, 2, 3, 4]
     assert all(record.x.device.type == "meta" and record.total == 5 for record in records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from studio.ml.diffusion.denoiser import Prediction
+from studio.ml.diffusion.guidance import Gradient, GradientFn
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import Text2ImUNet, split_config
 from tests.ml.diffusion.goldens import golden_fill
@@ -48,6 +50,11 @@ def model_folder(folder: Path, *, shards: int = 1, **changes: Any) -> Path:
     } | changes  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     return folder
+
+
+def given(gradient: Callable[[Tensor, Tensor], Tensor]) -> GradientFn:
+    """A gradient in closed form as samplers take it."""
+    return lambda x, t: [Gradient("given", gradient(x, t), torch.ones(len(x)), torch.zeros(len(x)))]
 
 
 class Gaussian:

@@ -65,13 +65,14 @@ def test_the_guided_length_is_that_of_the_guided_noise(qtbot, desk_room):
     from studio_plugins.generate.catalog import locate
     from studio_plugins.generate.insight import guided_norms
     from studio.ml.diffusion.glide import load_text2im
+    from studio.ml.diffusion.sampling import Sampling
 
     panel = desk_room()
     panel.generate()
     drawn(qtbot, panel)
     request = panel.shown.request
     model = load_text2im(locate("tiny"))
-    records = model.sample([request.prompt], [request.seed], scale=request.guidance_scale, steps=request.steps)
+    records = model.sample([request.prompt], [request.seed], scale=request.guidance_scale, sampling=Sampling(steps=request.steps))
     for step, record in zip(panel.stage.steps, records, strict=True):
         assert guided_norms(step.norms, request.guidance_scale)[0] == pytest.approx(float(record.eps.norm()), rel=1e-3)
 
