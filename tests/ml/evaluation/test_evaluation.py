@@ -49,7 +49,7 @@ class Renderer:
         self.oracle, self.wrong, self.calls = oracle, wrong, 0
         self.vocabulary = scenes.Vocabulary(oracle.config.nouns, oracle.config.backgrounds)
 
-    def sample(self, prompts, seeds, scale):
+    def sample(self, prompts, seeds, scale, sampling):
         pictures = [self.picture(prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)]
         x = as_tensor(np.stack(pictures))
         yield StepRecord(0, 1, 0, x, x, x, x, None)
