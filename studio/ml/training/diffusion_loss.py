@@ -38,11 +38,14 @@ class HybridLoss:
         """x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps."""
         return _at(self.signal, t, x0) * x0 + _at(self.noise, t, x0) * noise
 
-    def __call__(self, output: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """output [B, 2C, H, W] -> mean loss and its parts."""
+    def __call__(
+        self, output: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor, where: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """output [B, 2C, H, W] -> mean loss and its parts. `where` [B, 1, H, W], of mean 1, says which pixels' v counts how much."""
         v, interpolation = output.float().chunk(2, dim=1)
         signal, scale = _at(self.signal, t, x0), _at(self.noise, t, x0)
-        squared = (v - (signal * noise - scale * x0)).square().mean(dim=(1, 2, 3))
+        error = (v - (signal * noise - scale * x0)).square()
+        squared = (error if where is None else error * where).mean(dim=(1, 2, 3))
         predicted = (signal * x_t - scale * v.detach()).clamp(-1, 1)
         vb = self.variational_bound(predicted, interpolation, x0, x_t, t)
         loss = (self.weight.to(t.device)[t] * squared + vb).mean()

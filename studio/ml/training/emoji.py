@@ -15,7 +15,7 @@ from studio.ml.data import captions, scenes
 from studio.ml.diffusion.denoiser import TextDenoiser, Velocity
 from studio.ml.diffusion.guidance import ClassifierFree
 from studio.ml.diffusion.noise import NoiseSource
-from studio.ml.diffusion.sampler import dpmpp_2m
+from studio.ml.diffusion.sampler import X0Edit, dpmpp_2m
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import Text2ImUNet, TextTokens, split_config
 from studio.ml.diffusion.words import WordTokenizer
@@ -36,6 +36,7 @@ class EmojiBase:
     """
 
     name = "emoji-base"
+    kind = "text2im"
     schedule_name = "squaredcos_cap_v2"
     drop_caption = 0.2
 
@@ -64,8 +65,7 @@ class EmojiBase:
     def sample(self, index: int) -> dict[str, Tensor]:
         """image [3, H, W] in [-1, 1], tokens and mask [L], t, noise [3, H, W], layout: which of the two phases it belongs to."""
         rng = np.random.default_rng((self.seed, index))
-        layout = index < self.layout_pictures
-        scene = scenes.draw(rng, self.layout if layout else self.vocabulary)
+        scene = self.scene(index, rng)
         text = captions.caption(scene, rng)
         image = scenes.render(scene, self.pixels).astype(np.float32) / 127.5 - 1
         tokens, mask = self._encode("" if rng.random() < self.drop_caption else text)
@@ -75,8 +75,12 @@ class EmojiBase:
             "mask": mask,
             "t": torch.tensor(rng.integers(self.schedule.T)),
             "noise": torch.from_numpy(rng.standard_normal((3, self.pixels, self.pixels), dtype=np.float32)),
-            "layout": torch.tensor(layout),
+            "layout": torch.tensor(index < self.layout_pictures),
         }
+
+    def scene(self, index: int, rng: np.random.Generator) -> scenes.Scene:
+        """The index-th example's scene, the first thing its random numbers decide."""
+        return scenes.draw(rng, self.layout if index < self.layout_pictures else self.vocabulary)
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         x0, t, noise = batch["image"], batch["t"], batch["noise"]
@@ -99,7 +103,7 @@ class EmojiBase:
 
     def export(self, network: nn.Module, folder: Path, facts: Mapping[str, str]) -> None:
         config = {
-            "kind": "text2im",
+            "kind": self.kind,
             "name": self.name,
             "image_size": self.pixels,
             "schedule": self.schedule_name,
@@ -128,7 +132,10 @@ class EmojiBase:
             f"Nouns: {', '.join(self.vocabulary.nouns)}.\n\nBackgrounds: {', '.join(self.vocabulary.backgrounds)}."
         )
 
-    def _draw(self, network: Text2ImUNet, prompts: list[str]) -> NDArray[np.uint8]:
+    def _draw(
+        self, network: Text2ImUNet, prompts: list[str], inputs: Mapping[str, Tensor] | None = None, edit_x0: X0Edit | None = None
+    ) -> NDArray[np.uint8]:
+        """Pictures for the prompts; `inputs` and `edit_x0` as those of `TextDenoiser` and of the sampler."""
         device = next(network.parameters()).device
 
         def encode(texts: list[str]) -> Any:
@@ -136,9 +143,9 @@ class EmojiBase:
             return network.encode_text(tokens, mask)
 
         texts = encode(prompts), encode([""] * len(prompts))
-        model = ClassifierFree(PREVIEW_SCALE).of(TextDenoiser(network, *texts, velocity=Velocity(self.schedule, device)))
+        model = ClassifierFree(PREVIEW_SCALE).of(TextDenoiser(network, *texts, inputs, Velocity(self.schedule, device)))
         start = NoiseSource(0, range(len(prompts)), device=device).initial((3, self.pixels, self.pixels))
-        *_, last = dpmpp_2m(model, start, self.schedule.respace(f"logsnr{PREVIEW_STEPS}"))
+        *_, last = dpmpp_2m(model, start, self.schedule.respace(f"logsnr{PREVIEW_STEPS}"), edit_x0=edit_x0)
         pixels = ((last.x0.clamp(-1, 1) + 1) * 127.5).round().byte()
         return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
