@@ -1,0 +1,67 @@
+"""The published ADM classifiers as a table of configurations, and which of them a set of tensor shapes is.
+
+Source: guided-diffusion's sampling flags (arXiv 2105.05233): width 128, attention at 32, 16 and 8 pixels, heads of 64
+channels, attention pooling; depth 4 for 64 pixels and 2 for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from studio.ml.diffusion.classifier import ClassifierConfig, EncoderUNet
+from studio.ml.diffusion.weights import Shapes, differences
+
+IMAGENET_CLASSES = 1000
+ATTENTION_PIXELS = (32, 16, 8)
+
+
+@dataclass(frozen=True)
+class ReleasedClassifier:
+    """One published classifier: its shape and the schedule of the diffusion model it guides."""
+
+    name: str
+    title: str
+    schedule: str
+    config: ClassifierConfig
+
+    def build(self, *, device: str = "meta") -> EncoderUNet:
+        """The network without weights; on the meta device it takes no memory."""
+        with torch.device(device):
+            return EncoderUNet(self.config)
+
+    def shapes(self) -> Shapes:
+        """Tensor names and shapes in the checkpoint's order."""
+        return {name: tuple(value.shape) for name, value in self.build().state_dict().items()}
+
+
+def released_classifiers() -> dict[str, ReleasedClassifier]:
+    """Every published classifier by name."""
+    classifiers = [
+        _classifier(64, "squaredcos_cap_v2", depth=4, mult=(1, 2, 3, 4)),
+        _classifier(128, "linear", depth=2, mult=(1, 1, 2, 3, 4)),
+        _classifier(256, "linear", depth=2, mult=(1, 1, 2, 2, 4, 4)),
+        _classifier(512, "linear", depth=2, mult=(0.5, 1, 1, 2, 2, 4, 4)),
+    ]
+    return {classifier.name: classifier for classifier in classifiers}
+
+
+def recognise_classifier(shapes: Mapping[str, tuple[int, ...]]) -> ReleasedClassifier | None:
+    """The published classifier with exactly these tensor names and shapes, None if there is none."""
+    matching = (known for known in released_classifiers().values() if not differences(known.shapes(), shapes))
+    return next(matching, None)
+
+
+def _classifier(size: int, schedule: str, *, depth: int, mult: tuple[float, ...]) -> ReleasedClassifier:
+    config = ClassifierConfig(
+        image_size=size,
+        out_channels=IMAGENET_CLASSES,
+        model_channels=128,
+        num_res_blocks=depth,
+        attention_resolutions=tuple(size // pixels for pixels in ATTENTION_PIXELS),
+        channel_mult=mult,
+        num_head_channels=64,
+    )
+    return ReleasedClassifier(f"adm-{size}-classifier", f"ADM ImageNet {size}x{size} classifier", schedule, config)
