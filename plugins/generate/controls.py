@@ -13,7 +13,7 @@ from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
 from studio.ui.theme import theme
-from studio_plugins.generate.catalog import ModelInfo
+from studio.models.catalog import ModelInfo
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.sweep_form import SweepForm
 from studio_plugins.generate.words import examples, remark, suggestions, tokenizer_of

@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from studio.engine import Event, JobContext, Offload, Progress
-from studio_plugins.generate import checkpoints
-from studio_plugins.generate.catalog import is_checkpoint, locate, weight_files
+from studio.host.pictures import Pixels, to_pixels
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.grid import Pixels
-from studio_plugins.generate.trajectory import StepData, to_pixels
+from studio_plugins.generate.trajectory import StepData
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from studio.ml.diffusion.glide import TextToImage
     from studio.ml.diffusion.sampler import StepRecord
-    from studio.ml.diffusion.unconditional import Unconditional
-
-    Model = TextToImage | Unconditional
+    from studio.models.opening import Drawing
 
 
-def open_model(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, Model]:
-    """The model of a request, from the engine's cache or from disk (read beside the compute thread).
-
-    A released `.pt` file is converted first, once. Raises ModelMissing, ModelUnreadable, and what `load_text2im` raises
-    for weights that cannot be used.
-    """
-    place = locate(request.model)
-    released = is_checkpoint(place)
-    files = weight_files(place)
-    dtype = ctx.dtype if request.precision == "auto" else request.precision
-    states = [(path.name, path.stat()) for path in ([] if released else [place / "config.json"]) + files]
-    stamp = tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
-    key = ("text2im", str(place), stamp, ctx.device, dtype)
-    if not released:
-        found: Model = yield Offload(ctx.models.get, key, lambda: _load(place, ctx.device, dtype))
-        return found
-    cache = checkpoints.cache_folder(ctx)
-    if key not in ctx.models.keys():  # else there is no need to read the file again
-        target: Path | None = yield Offload(checkpoints.to_convert, place, cache)
-        if target is not None:
-            yield Progress(0, request.steps, f"converting {place.name}…")
-            yield Offload(checkpoints.convert, place, target)
-            yield Progress(0, request.steps, f"opening {place.name}")
-    found = yield Offload(ctx.models.get, key, lambda: checkpoints.load(place, cache, ctx.device, dtype))
-    return found
-
-
-def _load(folder: Path, device: str, dtype: str) -> TextToImage:
-    import torch
-
-    from studio.ml.diffusion.glide import load_text2im
-
-    return load_text2im(folder, device=device, dtype=getattr(torch, dtype))
-
-
-def draw(model: Model, request: GenerateRequest) -> Iterator[StepRecord]:
+def draw(model: Drawing, request: GenerateRequest) -> Iterator[StepRecord]:
     """The steps of a run, one network evaluation (of both branches) each; picture i has seed + i. Raises ValueError."""
     from studio.ml.diffusion.sampling import Sampling
 
@@ -72,7 +30,7 @@ def draw(model: Model, request: GenerateRequest) -> Iterator[StepRecord]:
     )
 
 
-def overflow(prompt: str, model: Model) -> int | None:
+def overflow(prompt: str, model: Drawing) -> int | None:
     """How many tokens at the end of a prompt a released model leaves out; None for a model that takes no prompt."""
     from studio.ml.diffusion.unconditional import Unconditional
     from studio.ml.diffusion.words import WordTokenizer
@@ -82,7 +40,7 @@ def overflow(prompt: str, model: Model) -> int | None:
     return 0 if isinstance(model.tokenizer, WordTokenizer) else model.overflow(prompt)
 
 
-def step_data(record: StepRecord, model: Model, *, unconditional: bool) -> StepData:
+def step_data(record: StepRecord, model: Drawing, *, unconditional: bool) -> StepData:
     """A step as numpy. Pictures and norms leave the device in one copy, the only wait for it in a step."""
     import torch
 

@@ -7,14 +7,16 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from studio.engine import Event, JobContext, Log, Metric, Offload, Preview, Progress, Snapshot
-from studio_plugins.generate.drawing import draw, open_model, overflow, pictures_of, step_data
-from studio_plugins.generate.keeping import keep_run, provenance_of
+from studio.models.opening import open_drawing
+from studio.models.provenance import provenance_of
+from studio_plugins.generate.drawing import draw, overflow, pictures_of, step_data
+from studio_plugins.generate.keeping import keep_run
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import GenerateResult
 from studio_plugins.generate.trajectory import StepData, Trajectory, stride
 
 if TYPE_CHECKING:
-    from studio_plugins.generate.drawing import Model
+    from studio.models.opening import Drawing
 
 Running = Generator[Event | Offload, Any, GenerateResult]
 
@@ -35,7 +37,7 @@ def generate(request: GenerateRequest, ctx: JobContext) -> Running:
 def live(request: GenerateRequest, ctx: JobContext) -> Running:
     """As `generate`, but nothing is kept: what Live mode draws on the way is gone with the next key press."""
     yield Progress(0, request.steps, "opening the model")
-    model = yield from open_model(request, ctx)
+    model = yield from open_drawing(request.model, ctx, precision=request.precision)
     request = yield from note_weights(request, model)
     records = draw(model, request)
     every = stride(request.steps, request.batch * 3 * model.image_size**2)
@@ -65,7 +67,7 @@ def live(request: GenerateRequest, ctx: JobContext) -> Running:
     )
 
 
-def note_weights(request: GenerateRequest, model: Model) -> Generator[Event, None, GenerateRequest]:
+def note_weights(request: GenerateRequest, model: Drawing) -> Generator[Event, None, GenerateRequest]:
     """The request with the digest of the weights in use, and without a prompt that these weights cannot take.
 
     A line for the person when a replay meets other weights, and when a prompt is too long for a released model (of the

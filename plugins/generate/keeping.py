@@ -5,41 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studio import __version__
-from studio.engine import JobContext
 from studio.host.imagemeta import encode_png, envelope, format_parameters
+from studio.host.pictures import GridLabels, Pixels, labelled_grid, thumbnail
 from studio.host.results import ResultsStore, StoreUnwritable
-from studio_plugins.generate.grid import GridLabels, Pixels, labelled_grid, thumbnail
 from studio_plugins.generate.request import SAMPLERS, GenerateRequest, SweepRequest
 from studio_plugins.generate.results import GenerateResult, SweepResult
 from studio_plugins.generate.sweep_labels import sweep_labels
 
-if TYPE_CHECKING:
-    from studio_plugins.generate.drawing import Model
-
 STEPS_FILE = "steps.npz"
 GRID_FILE = "grid.png"
 NO_STORE = "There is no results store here, so the picture was not kept."
-
-
-def provenance_of(model: Model, ctx: JobContext) -> dict[str, Any]:
-    """What, besides the request, decides every bit of the result."""
-    import torch
-
-    from studio.ml.diffusion.noise import NOISE_VERSION
-
-    return {
-        "model": model.name,
-        "model_sha256": model.sha256,
-        "device": ctx.device,
-        "dtype": str(next(model.net.parameters()).dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "noise": NOISE_VERSION,
-        "studio": __version__,
-    }
 
 
 def picture_name(request: GenerateRequest, index: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from studio.host.imagemeta import ImageMetadata
 from studio.host.imagemeta.foreign import NEUTRAL
 from studio.host.request import RequestError, form_spec
-from studio_plugins.generate.catalog import ModelInfo
+from studio.models.catalog import ModelInfo
 from studio_plugins.generate.request import SAMPLERS, GenerateRequest, SweepRequest
 
 _TOOLS = {"a1111": "AUTOMATIC1111", "invokeai": "InvokeAI", "comfyui": "ComfyUI"}

@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QFileDialog
 from studio.engine import Cancelled, Done, EngineClosed, Event, Failed, Log, Progress, Task
 from studio.host.panel import Panel
 from studio_plugins.generate import quick
-from studio_plugins.generate.catalog import CHECKPOINTS, ModelInfo
+from studio.models.catalog import CHECKPOINTS, ModelInfo
 from studio_plugins.generate.controls import Controls
-from studio_plugins.generate.opened import Shelf
+from studio.models.shelf import Shelf
 
 _FILTER = f"Checkpoints ({' '.join(f'*{suffix}' for suffix in CHECKPOINTS)});;All files (*)"
 Actions = Sequence[tuple[str, Callable[[], object]]]

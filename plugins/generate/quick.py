@@ -14,13 +14,20 @@ from studio.engine import Event, JobContext, Offload, Progress
 from studio.host.export import Exportable, ExportService
 from studio.host.imagemeta import ImageMetadata, read_metadata
 from studio.host.results import ResultRecord, ResultsStore
-from studio_plugins.generate.catalog import ModelInfo, ModelUnreadable, chosen_place, is_checkpoint, is_model, read_info
-from studio_plugins.generate.checkpoints import OPENS
-from studio_plugins.generate.drawing import open_model
-from studio_plugins.generate.grid import Pixels
+from studio.models.catalog import (
+    DRAWS,
+    ModelInfo,
+    ModelUnreadable,
+    chosen_place,
+    is_checkpoint,
+    is_model,
+    read_info,
+)
+from studio.models.checkpoints import OPENS
+from studio.models.opening import open_drawing
+from studio.host.pictures import Pixels
 from studio_plugins.generate.keeping import STEPS_FILE, keep_run
-from studio_plugins.generate.opened import Shelf
-from studio_plugins.generate.request import GenerateRequest
+from studio.models.shelf import Shelf
 from studio_plugins.generate.results import GenerateResult
 from studio_plugins.generate.trajectory import Trajectory, TrajectoryUnreadable
 
@@ -86,7 +93,7 @@ def open_place(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, M
     """The model in a file or folder, loaded, so that it surely draws. Raises ModelUnreadable, OSError."""
     yield Progress(0, 1, f"reading {path.name}")
     place: Path = yield Offload(_place_of, path)
-    model = yield from open_model(GenerateRequest(model=str(place)), ctx)
+    model = yield from open_drawing(str(place), ctx)
     if not is_checkpoint(place):
         info = read_info(place, bundled=False)
         assert info is not None  # `_place_of` has read it
@@ -114,7 +121,8 @@ def _place_of(path: Path) -> Path:
     if not is_model(place):
         problem = "holds no model this studio can open" if place.exists() else "is not there"
         raise ModelUnreadable(f"“{place}” {problem}. {OPENS}")
-    if not is_checkpoint(place) and read_info(place, bundled=False) is None:
+    info = None if is_checkpoint(place) else read_info(place, bundled=False)
+    if not is_checkpoint(place) and (info is None or info.kind not in DRAWS):
         raise ModelUnreadable(f"The model in “{place}” does not draw pictures from a prompt. {OPENS}")
     return place
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio_plugins.generate.grid import Pixels
+from studio.host.pictures import Pixels
 from studio_plugins.generate.request import GenerateRequest, SweepRequest
 from studio_plugins.generate.trajectory import Trajectory
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studio_plugins.generate.catalog import is_checkpoint
+from studio.models.catalog import is_checkpoint
 from studio_plugins.generate.request import GenerateRequest
 
 _TEMPLATE = '''\

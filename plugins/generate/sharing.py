@@ -8,7 +8,7 @@ import numpy as np
 
 from studio.host.export import Animation, Exportable, ExportError, Picture, Table
 from studio.host.imagemeta import envelope
-from studio_plugins.generate.grid import Pixels, enlarge, labelled_grid, tile
+from studio.host.pictures import Pixels, enlarge, labelled_grid, tile
 from studio_plugins.generate.insight import TITLES, Insight
 from studio_plugins.generate.keeping import parameters_text
 from studio_plugins.generate.on_stage import OnStage

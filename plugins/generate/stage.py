@@ -16,7 +16,7 @@ from studio.ui.cards import EmptyState
 from studio.ui.image_grid import ImageGrid
 from studio.ui.image_view import ImageView
 from studio.ui.timeline import Timeline
-from studio_plugins.generate.grid import GridLabels, Pixels
+from studio.host.pictures import GridLabels, Pixels
 from studio_plugins.generate.trajectory import StepData, stride
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from studio.engine import Event, JobContext, Offload, Preview, Progress, Snapshot
-from studio_plugins.generate.drawing import draw, open_model, pictures_of, step_data
-from studio_plugins.generate.grid import Pixels, enlarge
+from studio.host.pictures import Pixels, enlarge
+from studio.models.opening import open_drawing
+from studio.models.provenance import provenance_of
+from studio_plugins.generate.drawing import draw, pictures_of, step_data
 from studio_plugins.generate.jobs import note_weights
-from studio_plugins.generate.keeping import keep_sweep, provenance_of
+from studio_plugins.generate.keeping import keep_sweep
 from studio_plugins.generate.request import GenerateRequest, SweepRequest
 from studio_plugins.generate.results import SweepResult
 
@@ -41,7 +43,7 @@ def sweep(request: SweepRequest, ctx: JobContext) -> Generator[Event | Offload, 
     provenance: dict[str, Any] = {}
     yield Progress(0, total, "opening the model")
     for i, cell in enumerate(cells):
-        model = yield from open_model(cell, ctx)
+        model = yield from open_drawing(cell.model, ctx, precision=cell.precision)
         cell = yield from note_weights(cell, model)
         if not provenance:
             provenance = provenance_of(model, ctx)

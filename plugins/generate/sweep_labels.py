@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from studio.host.request import FieldSpec, form_spec
 from studio_plugins.generate.axes import AxisKind, AxisValue, label
-from studio_plugins.generate.grid import GridLabels
+from studio.host.pictures import GridLabels
 from studio_plugins.generate.request import GenerateRequest, SweepAxis, SweepRequest
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from studio_plugins.generate.grid import Pixels
+from studio.host.pictures import Pixels, to_pixels
 
 SERIES = ("cond", "uncond", "difference", "cosine")
 MAX_TRAJECTORY_BYTES = 16 << 20
@@ -88,13 +88,6 @@ class Trajectory:
             text = f"The steps of this picture cannot be read ({error}); the picture is whole."
             raise TrajectoryUnreadable(text) from error
         return cls(_steps(arrays, path.name))
-
-
-def to_pixels(x: NDArray[np.float32]) -> Pixels:
-    """[-1, 1] -> uint8, rounded half up: floor(127.5 (x + 1) + 0.5), clipped."""
-    grey = np.floor((x + np.float32(1)) * np.float32(127.5) + np.float32(0.5))
-    pixels: Pixels = np.clip(grey, 0, 255).astype(np.uint8)
-    return pixels
 
 
 def stride(steps: int, values_per_step: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.ml.diffusion.words import WordTokenizer
-from studio_plugins.generate.catalog import ModelInfo
+from studio.models.catalog import ModelInfo
 
 EXAMPLES = (
     "a cat left of a red apple on a blue background",

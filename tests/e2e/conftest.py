@@ -35,7 +35,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def models(tiny_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it that a test may damage, in the place of the bundled models."""
-    from studio_plugins.generate import catalog
+    from studio.models import catalog
 
     folder = shutil.copytree(tiny_models, tmp_path / "models")
     monkeypatch.setattr(catalog, "bundled_folder", lambda: folder)

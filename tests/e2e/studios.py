@@ -119,7 +119,7 @@ def studio_life(plan: str, data: str, models: str) -> int:
     """The life of one studio. Returns its exit status."""
     from studio import app
     from studio.ui import layout_state
-    from studio_plugins.generate import catalog
+    from studio.models import catalog
 
     catalog.bundled_folder = lambda: Path(models)  # type: ignore[assignment]
     layout_state._SAVE_AFTER_MS = 0  # the session is saved after every change

@@ -65,7 +65,7 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bundled(models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The tiny model takes the place of the bundled ones."""
-    from studio_plugins.generate import catalog
+    from studio.models import catalog
 
     monkeypatch.setattr(catalog, "bundled_folder", lambda: models_folder)
     yield models_folder

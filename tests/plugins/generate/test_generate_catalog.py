@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from studio_plugins.generate.catalog import ModelMissing, ModelUnreadable, find_models, locate, read_info, weight_files
+from studio.models.catalog import ModelMissing, ModelUnreadable, find_models, locate, read_info, weight_files
 from studio_plugins.generate.words import examples, remark, suggestions, tokenizer_of
 
 

@@ -12,7 +12,7 @@ from studio.engine import (
 )  # fmt: skip
 from studio.host.imagemeta import read_metadata
 from studio.host.results import ResultsStore
-from studio_plugins.generate.catalog import ModelMissing, ModelUnreadable
+from studio.models.catalog import ModelMissing, ModelUnreadable
 from studio_plugins.generate.jobs import generate
 from studio_plugins.generate.request import GenerateRequest, SweepRequest
 from studio_plugins.generate.script import script
@@ -68,7 +68,7 @@ def test_the_norms_are_those_of_the_network(store):
     import torch
     from studio.ml.diffusion.glide import load_text2im
     from studio.ml.diffusion.noise import NoiseSource
-    from studio_plugins.generate.catalog import locate
+    from studio.models.catalog import locate
 
     result, _ = run(BASE, store)
     first = Trajectory.read(store.get(result.record_id).files["steps.npz"]).steps[0]

@@ -17,7 +17,7 @@ from PySide6.QtGui import QDropEvent
 from studio.engine import JobContext, Progress, run_inline
 from studio.host.paths import DataPaths
 from studio_plugins.generate.jobs import generate
-from studio_plugins.generate.opened import Shelf
+from studio.models.shelf import Shelf
 from studio_plugins.generate.quick import open_place
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.script import script

@@ -62,7 +62,7 @@ def test_scrubbing_shows_every_step_with_its_numbers(qtbot, desk_room):
 
 def test_the_guided_length_is_that_of_the_guided_noise(qtbot, desk_room):
     """The number in the formula against ‖ε_u + s(ε_c − ε_u)‖ computed by the sampler itself."""
-    from studio_plugins.generate.catalog import locate
+    from studio.models.catalog import locate
     from studio_plugins.generate.insight import guided_norms
     from studio.ml.diffusion.glide import load_text2im
     from studio.ml.diffusion.sampling import Sampling

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.host import atomic
-from studio_plugins.generate.catalog import ModelInfo, ModelUnreadable, find_models, is_checkpoint, read_info
+from studio.models.catalog import DRAWS, ModelInfo, ModelUnreadable, find_models, is_checkpoint, read_info
 
 _MAX_FILE = 1 << 20
 _MAX_MODELS = 200
@@ -87,7 +87,7 @@ def _info(entry: Mapping[str, Any]) -> ModelInfo:
         title = str(entry.get("title") or path.name)
         return ModelInfo(str(path), title, path, size, length=length, prompted=entry.get("prompt") is not False)
     info = read_info(path, bundled=False) if os.path.isfile(path / "config.json") else None
-    if info is None:
+    if info is None or info.kind not in DRAWS:
         raise ModelUnreadable(
             f"“{path.name}” is no longer in “{path.parent}” and was taken off the list of models. "
             "Open it again from where it is now."

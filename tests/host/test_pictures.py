@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from studio_plugins.generate.grid import GridLabels, best_columns, enlarge, labelled_grid, thumbnail, tile
+from studio.host.pictures import GridLabels, best_columns, enlarge, labelled_grid, thumbnail, tile
 
 
 def _pictures(count: int, side: int = 8) -> np.ndarray:

@@ -124,3 +124,10 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     while len(text) > 1 and _width(text, font) > width:
         text = text[:-2] + "…"
     return text
+
+
+def to_pixels(x: NDArray[np.float32]) -> Pixels:
+    """[-1, 1] -> uint8, rounded half up: floor(127.5 (x + 1) + 0.5), clipped."""
+    grey = np.floor((x + np.float32(1)) * np.float32(127.5) + np.float32(0.5))
+    pixels: Pixels = np.clip(grey, 0, 255).astype(np.uint8)
+    return pixels

@@ -1,4 +1,4 @@
-"""Which models there are: folders with a config.json that says `"kind": "text2im"`, and released checkpoints.
+"""Which models there are: folders with a config.json that says of which kind they are, and released checkpoints.
 
 Reads no weights.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio.resources import resource
 
-KIND = "text2im"
+DRAWS = ("text2im",)
+KINDS = (*DRAWS, "upsample", "inpaint", "upsample-inpaint", "clip", "classifier")
+"""Kinds of models a panel can open; those in DRAWS make a picture from nothing but a prompt."""
 _MAX_CONFIG = 4 << 20
 _WEIGHTS = "model*.safetensors"
 CHECKPOINTS = (".pt", ".safetensors")
@@ -35,7 +37,8 @@ class ModelInfo:
 
     id: what a request names it by (the folder's name for bundled models, the whole path for others). size: pixels of
     a side. words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
-    prompted: whether it takes a prompt at all. A released checkpoint has its file (or folder of shards) as `folder`.
+    prompted: whether it takes a prompt at all. classes: what a classifier tells apart. A released checkpoint has its
+    file (or folder of shards) as `folder`.
     """
 
     id: str
@@ -46,6 +49,8 @@ class ModelInfo:
     phrases: Mapping[str, str] = field(default_factory=dict)
     length: int = 0
     prompted: bool = True
+    kind: str = "text2im"
+    classes: tuple[str, ...] = ()
 
 
 def bundled_folder() -> Path:
@@ -53,8 +58,10 @@ def bundled_folder() -> Path:
     return resource("models")
 
 
-def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelInfo], list[str]]:
-    """Bundled models, then those in the `extra` folders; and a sentence for each folder that cannot be used."""
+def find_models(
+    extra: Iterable[Path] = (), *, kinds: Collection[str] = DRAWS
+) -> tuple[list[ModelInfo], list[str]]:
+    """Bundled models of these kinds, then those in the `extra` folders; a sentence for each folder that cannot be used."""
     models: list[ModelInfo] = []
     problems: list[str] = []
     for parent, bundled in [*_bundled_parents(), *((folder, False) for folder in extra)]:
@@ -64,7 +71,7 @@ def find_models(extra: Iterable[Path] = ()) -> tuple[list[ModelInfo], list[str]]
             except ModelUnreadable as error:
                 problems.append(str(error))
             else:
-                if info is not None:
+                if info is not None and info.kind in kinds:
                     models.append(info)
     return models, problems
 
@@ -105,9 +112,10 @@ def chosen_place(path: Path) -> Path:
 
 
 def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
-    """What a model folder says of itself; None when it is another kind of model. Raises ModelUnreadable."""
+    """What a model folder says of itself; None when it is of no kind in KINDS. Raises ModelUnreadable."""
     config = _read_config(folder)
-    if config.get("kind") != KIND:
+    kind = config.get("kind")
+    if kind not in KINDS:
         return None
     try:
         return ModelInfo(
@@ -118,6 +126,9 @@ def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
             words=tuple(str(word) for word in _table(config, "tokenizer").get("words", ())),
             phrases={str(k): str(v) for k, v in dict(_table(config, "tokenizer").get("phrases", {})).items()},
             length=int(_table(config, "network").get("text_ctx", 0)),
+            prompted=kind != "classifier",
+            kind=kind,
+            classes=tuple(str(name) for name in config.get("classes", ())),
         )
     except (TypeError, ValueError) as error:
         raise ModelUnreadable(f"The model in “{folder}” has a config.json that cannot be used: {error}.") from error

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from studio.engine import JobContext
 from studio.host.paths import DataPaths
-from studio_plugins.generate.catalog import ModelUnreadable
+from studio.models.catalog import ModelUnreadable
 
 if TYPE_CHECKING:
-    from studio_plugins.generate.drawing import Model
+    from studio.models.opening import Drawing
 
 OPENS = (
     "What can be opened: GLIDE's 64x64 base and inpainting models, ADM U-Nets without classes, and models trained with "
@@ -46,7 +46,7 @@ def convert(place: Path, target: Path) -> None:
         checkpoint.convert(place, target)
 
 
-def load(place: Path, cache: Path, device: str, dtype: str) -> Model:
+def load(place: Path, cache: Path, device: str, dtype: str) -> Drawing:
     """The network with its weights. Raises ModelUnreadable, OSError."""
     import torch
 
