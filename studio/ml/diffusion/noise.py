@@ -11,11 +11,14 @@ between CPU instruction sets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from studio.ml.diffusion.schedule import Schedule
 
 NOISE_VERSION = "philox4x64-numpy-f32-1"  # goes into provenance; raise the number when any stream changes
 
@@ -75,3 +78,9 @@ class NoiseSource:
             key = np.array([seed, (image << 32) | counter], dtype=np.uint64)
             np.random.Generator(np.random.Philox(key=key)).standard_normal(dtype=np.float32, out=row)
         return noise.to(self.device, non_blocking=True)
+
+
+def noised(x0: Tensor, noise: Tensor, schedule: Schedule, t: int) -> Tensor:
+    """Pictures at the original step t: x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps (Ho et al. 2020, eq. 4)."""
+    abar = float(schedule.alphas_cumprod[t])
+    return math.sqrt(abar) * x0 + math.sqrt(1 - abar) * noise

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.ml.diffusion.noise import NOISE_VERSION, NoiseKeyError, NoiseSource
+from studio.ml.diffusion.noise import NOISE_VERSION, NoiseKeyError, NoiseSource, noised
+from studio.ml.diffusion.schedule import Schedule
 
 SHAPE = (3, 8, 8)
 
@@ -73,3 +74,14 @@ def test_step_out_of_range() -> None:
     for step in (-1, 2**32):
         with pytest.raises(NoiseKeyError):
             NoiseSource(0, [0]).step(step, SHAPE)
+
+
+@pytest.mark.parametrize("t", [0, 300, 999])
+def test_noising_at_once_equals_noising_step_by_step(t: int) -> None:
+    schedule = Schedule.named("squaredcos_cap_v2")
+    signal, variance = 1.0, 0.0  # of q(x_t | x_{t-1}) applied t + 1 times
+    for beta in schedule.betas[: t + 1]:
+        signal, variance = signal * (1 - beta) ** 0.5, variance * (1 - beta) + beta
+    zero, one = torch.zeros(1), torch.ones(1)
+    assert noised(one, zero, schedule, t).item() == pytest.approx(signal, rel=1e-5)
+    assert noised(zero, one, schedule, t).item() == pytest.approx(variance**0.5, rel=1e-5)
