@@ -7,7 +7,7 @@ combinations (noun with background; noun, relation, noun) is held out: training 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -157,15 +157,34 @@ def _related(rng: np.random.Generator, relation: Relation, sides: list[float]) -
     return [(across[0], along[0]), (across[1], along[1])]
 
 
+def on_grid(scene: Scene, pixels: int) -> Scene:
+    """The scene with every object moved and sized to whole pixels of a picture of this side.
+
+    `render` at `pixels` shows the same before and after; at k times as many pixels every edge lies on a k-th one, so
+    that averaging over k x k pixels leads back to the small picture.
+    """
+
+    def snapped(placed: Placed) -> Placed:
+        left, top, size = _box(placed, pixels)
+        return replace(placed, x=(left + size / 2) / pixels, y=(top + size / 2) / pixels, side=size / pixels)
+
+    return replace(scene, objects=tuple(map(snapped, scene.objects)))
+
+
+def _box(placed: Placed, pixels: int) -> tuple[int, int, int]:
+    """Left, top and side in whole pixels of a picture of side `pixels`, inside it."""
+    size = max(2, round(placed.side * pixels))
+    left, top = (int(np.clip(round(v * pixels - size / 2), 0, pixels - size)) for v in (placed.x, placed.y))
+    return left, top, size
+
+
 def render(scene: Scene, pixels: int) -> NDArray[np.uint8]:
     """The scene as [pixels, pixels, 3] uint8, RGB."""
     colour = np.clip(np.add(BACKGROUNDS[scene.background], scene.tint), 0, 255)
     canvas = np.empty((pixels, pixels, 3), dtype=np.float32)
     canvas[:] = colour
     for placed in scene.objects:
-        size = max(2, round(placed.side * pixels))
-        left = int(np.clip(round(placed.x * pixels - size / 2), 0, pixels - size))
-        top = int(np.clip(round(placed.y * pixels - size / 2), 0, pixels - size))
+        left, top, size = _box(placed, pixels)
         stamp = sprite(placed.noun, size)
         area = canvas[top : top + size, left : left + size]
         area *= 1 - stamp[..., 3:]

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.text_model import TextModel
 from studio.ml.diffusion.unet import NETWORKS, split_config
@@ -37,7 +38,10 @@ class WordsConfig(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """config.json of a text model; `kind` names its network, `network` is for `split_config`, the rest is for people."""
+    """config.json of a text model; `kind` names its network, `network` is for `split_config`, the rest is for people.
+
+    sampling: the sampler and steps that suit this model, where they are not its kind's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -49,6 +53,7 @@ class ModelConfig(BaseModel):
     prediction: Literal["epsilon", "v"] = "epsilon"
     network: dict[str, Any]
     tokenizer: WordsConfig
+    sampling: Sampling | None = None
 
 
 def load_text_model(

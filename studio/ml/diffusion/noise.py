@@ -40,10 +40,10 @@ class NoiseSource:
         self._set([(seed, image) for image in images], device)
 
     @classmethod
-    def of_seeds(cls, seeds: Sequence[int], *, device: str | torch.device = "cpu") -> NoiseSource:
-        """Image 0 of each seed: picture i of the batch is the one that `seeds[i]` alone would give."""
+    def of_seeds(cls, seeds: Sequence[int], *, image: int = 0, device: str | torch.device = "cpu") -> NoiseSource:
+        """One image of each seed: picture i of the batch is the one that `seeds[i]` alone would give."""
         source = cls.__new__(cls)
-        source._set([(seed, 0) for seed in seeds], device)
+        source._set([(seed, image) for seed in seeds], device)
         return source
 
     def _set(self, keys: list[tuple[int, int]], device: str | torch.device) -> None:

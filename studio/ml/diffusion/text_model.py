@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -34,6 +34,9 @@ class TextModel:
     image_size: pixels of its pictures; prediction: what the network was trained to return, "epsilon" or "v".
     """
 
+    noise_image = 0
+    """Which image's noise of each seed the model takes (see `NoiseSource`); a later stage takes another than the first."""
+
     def __init__(
         self,
         name: str,
@@ -49,6 +52,13 @@ class TextModel:
         self._velocity = Velocity(schedule, next(net.parameters()).device) if prediction == "v" else None
         self.net, self.tokenizer, self.schedule, self.image_size = net, tokenizer, schedule, image_size
         self._encoded: OrderedDict[str, TextFeatures] = OrderedDict()
+
+    @classmethod
+    def of(cls, model: TextModel) -> Self:
+        """The same network, schedule and remembered prompts, put to this kind's use."""
+        made = cls.__new__(cls)
+        made.__dict__.update(model.__dict__)
+        return made
 
     @property
     def device(self) -> torch.device:
@@ -90,7 +100,7 @@ class TextModel:
             raise ValueError(
                 f"{len(prompts)} prompts and {len(seeds)} seeds were given; each picture needs one of both."
             )
-        return NoiseSource.of_seeds(seeds, device=self.device)
+        return NoiseSource.of_seeds(seeds, image=self.noise_image, device=self.device)
 
     def _encode_one(self, prompt: str) -> TextFeatures:
         if prompt in self._encoded:

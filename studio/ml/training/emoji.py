@@ -102,7 +102,10 @@ class EmojiBase:
         return np.concatenate(rows, axis=0)
 
     def export(self, network: nn.Module, folder: Path, facts: Mapping[str, str]) -> None:
-        config = {
+        write_model(folder, network, self._config(), {"What it is": self._about(), "Data": self._data(), **facts, "Licence": _LICENCE})
+
+    def _config(self) -> dict[str, Any]:
+        return {
             "kind": self.kind,
             "name": self.name,
             "image_size": self.pixels,
@@ -113,7 +116,6 @@ class EmojiBase:
             "tokenizer": {"type": "words", "words": self.tokenizer.words, "phrases": self.tokenizer.phrases},
             "vocabulary": {"nouns": self.vocabulary.nouns, "backgrounds": self.vocabulary.backgrounds},
         }
-        write_model(folder, network, config, {"What it is": self._about(), "Data": self._data(), **facts, "Licence": _LICENCE})
 
     def _about(self) -> str:
         return (

@@ -31,10 +31,10 @@ def tiny_net() -> Text2ImUNet:
     return net
 
 
-def model_folder(folder: Path, *, shards: int = 1, **changes: Any) -> Path:
-    """A model folder as the studio ships them."""
+def model_folder(folder: Path, *, shards: int = 1, net: Text2ImUNet | None = None, **changes: Any) -> Path:
+    """A model folder as the studio ships them; `net` is the tiny text-to-image network unless given."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.half() for name, value in tiny_net().state_dict().items()}
+    state = {name: value.half() for name, value in (net or tiny_net()).state_dict().items()}
     names = list(state)
     size = -(-len(names) // shards)
     for i in range(shards):

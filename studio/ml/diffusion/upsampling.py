@@ -1,0 +1,127 @@
+"""Up-sampling: GLIDE's second stage, which enlarges a picture fourfold and draws the details it lacks.
+
+Nichol et al. 2021 (arXiv 2112.10741, sec. 4); cascades of diffusion models: Ho et al. 2021 (arXiv 2106.15282).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from studio.ml.diffusion.guidance import ClassifierFree, GradientFn, GuidedModel, Scale, Unguided
+from studio.ml.diffusion.model_folder import load_text_model, read_config
+from studio.ml.diffusion.sampler import Resume, StepRecord
+from studio.ml.diffusion.sampling import Sampling, run
+from studio.ml.diffusion.text_model import TextModel
+
+FACTOR = 4
+"""How many times wider the pictures become; the same in the released checkpoints and the bundled model."""
+TEMPERATURE = 0.997
+"""What GLIDE's authors multiply the first noise by: slightly less noise, slightly smoother pictures."""
+_ROUNDING = 1e-3
+
+Stage = Literal["base", "upsample"]
+
+
+class Upsampler(TextModel):
+    """Enlarges small pictures, guided by the prompt that describes them.
+
+    sampling: how it visits its schedule unless told otherwise; GLIDE's 27 DDIM steps where the model says nothing.
+    """
+
+    sampling: Sampling = Sampling("ddim", respacing="fast27")
+    noise_image = 1  # the small picture was made of image 0 of the same seed: its noise must not come again
+
+    @property
+    def low_res_size(self) -> int:
+        """Pixels of the pictures it enlarges."""
+        return self.image_size // FACTOR
+
+    def sample(
+        self,
+        low_res: Tensor,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        scale: float | Scale | None = None,
+        negative: str = "",
+        sampling: Sampling | None = None,
+        temperature: float = TEMPERATURE,
+        cond_fn: GradientFn | None = None,
+        resume: Resume | None = None,
+        max_batch: int | None = None,
+    ) -> Iterator[StepRecord]:
+        """Step records of one batch: low_res [B, 3, h, h] in [-1, 1] -> pictures [B, 3, 4h, 4h], the last `x`.
+
+        low_res is rounded to 8 bits first, as every picture the network learned from. scale: classifier-free guidance
+        (None, GLIDE's choice, computes eps_c alone). sampling: None is the model's own. The rest as
+        `TextToImage.sample`. Everything is checked before this returns; raises ValueError.
+        """
+        self._check(low_res, len(prompts))
+        sampling = self.sampling if sampling is None else sampling
+        noise = self.noise(prompts, seeds)
+        visited = sampling.schedule(self.schedule)
+        inputs = {"low_res": eight_bit(low_res.to(self.device, torch.float32))}
+        denoiser = self.denoiser(prompts, negative=negative, inputs=inputs)
+        guidance = None if scale is None else ClassifierFree(scale, T=self.schedule.T, max_batch=max_batch)
+        model: GuidedModel = Unguided().of(denoiser) if guidance is None else guidance.of(denoiser)
+        x = temperature * noise.initial((3, self.image_size, self.image_size))
+        return run(model, x, visited, noise, sampling, cond_fn=cond_fn, resume=resume)
+
+    def _check(self, low_res: Tensor, count: int) -> None:
+        size = self.low_res_size
+        if low_res.ndim != 4 or tuple(low_res.shape[1:]) != (3, size, size):
+            raise ValueError(
+                f"“{self.name}” enlarges pictures of {size}x{size} pixels, [B, 3, {size}, {size}]; "
+                f"it was given {list(low_res.shape)}."
+            )
+        if len(low_res) != count:
+            raise ValueError(f"{len(low_res)} pictures and {count} prompts were given; each picture needs one of both.")
+        if not low_res.isfinite().all():
+            raise ValueError("The picture to enlarge holds values that are no numbers (NaN or infinite).")
+        if low_res.abs().max() > 1 + _ROUNDING:
+            low, high = low_res.aminmax()
+            raise ValueError(f"A picture to enlarge must lie in [-1, 1]; this one reaches from {low:.3g} to {high:.3g}.")
+
+
+def load_upsampler(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Upsampler:
+    """The up-sampling model in `folder`, with the sampling its config.json asks for. Raises WeightsError."""
+    model = load_text_model(folder, Upsampler, "upsample", device=device, dtype=dtype)
+    model.sampling = read_config(folder).sampling or model.sampling
+    return model
+
+
+@dataclass(frozen=True, eq=False)
+class StageRecord:
+    """A step of a cascade, and which of its stages made it."""
+
+    stage: Stage
+    step: StepRecord
+
+
+def cascade(drawing: Iterator[StepRecord], enlarge: Callable[[Tensor], Iterator[StepRecord]]) -> Iterator[StageRecord]:
+    """Draw small pictures, then enlarge them: the steps of both stages, one after the other.
+
+    `drawing` is a text-to-image run; `enlarge` makes a run of an `Upsampler` of the small pictures [B, 3, h, h] in
+    [-1, 1]: cascade(base.sample(prompts, seeds), lambda small: upsampler.sample(small, prompts, seeds)).
+    """
+    for step in drawing:
+        yield StageRecord("base", step)
+    for step in enlarge(step.x.clamp(-1, 1)):
+        yield StageRecord("upsample", step)
+
+
+def eight_bit(picture: Tensor) -> Tensor:
+    """[-1, 1] rounded to the 256 values a stored picture can have."""
+    return ((picture.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def averaged(picture: Tensor, factor: int = FACTOR) -> Tensor:
+    """Mean of every factor x factor pixels: [B, C, H, W] -> [B, C, H/factor, W/factor]; how low_res was made."""
+    return F.avg_pool2d(picture, factor)
