@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
 from studio.resources import resource
+from studio.ui.model_pages import models_page
 from studio.ui.theme import theme
 from studio.ui.tokens import FONT_PX, SPACE_L, SPACE_S
 
@@ -32,6 +33,9 @@ class Topic:
     key: str
     title: str
     text: Callable[[], str]
+
+
+MODELS = Topic("models", "The models that ship", models_page)
 
 
 def bundled_topics() -> list[Topic]:
@@ -86,7 +90,7 @@ class HelpDock(QWidget):
     def __init__(self, extra: list[Topic] | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._panel_text = ""
-        self._topics = [Topic(PANEL, "This panel", lambda: self._panel_text), *bundled_topics(), *(extra or [])]
+        self._topics = [Topic(PANEL, "This panel", lambda: self._panel_text), *bundled_topics(), MODELS, *(extra or [])]
         self.box = QComboBox(self)
         self.box.setAccessibleName("Help topic")
         for topic in self._topics:

@@ -18,11 +18,16 @@ from studio.resources import resource
 
 
 class MeasuredConfig(BaseModel):
-    """The part of config.json that says how a model is measured: `studio.ml.evaluation.<kind>` has its `report`."""
+    """The part of config.json that says how a model is measured."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    kind: Literal["text2im", "upsample", "inpaint", "clip", "classifier"]
+    kind: Literal["text2im", "upsample", "inpaint", "clip", "classifier", "oracle"]
+
+    @property
+    def module(self) -> str:
+        """The module whose `report(folder, options)` measures it."""
+        return f"studio.ml.evaluation.{'reading' if self.kind == 'oracle' else self.kind}"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,9 +50,9 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     try:
         folder = Path(options.model) if Path(options.model).is_dir() else resource("models", options.model)
-        kind = parse_config(folder, MeasuredConfig).kind
+        measure = import_module(parse_config(folder, MeasuredConfig).module)
         lines = []
-        for line in import_module(f"studio.ml.evaluation.{kind}").report(folder, options):
+        for line in measure.report(folder, options):
             print(line, flush=True)
             lines.append(line)
         if options.card:

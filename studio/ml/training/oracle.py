@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from studio.ml.data import scenes
-from studio.ml.evaluation.judge import judge
 from studio.ml.evaluation.metrics import wilson_interval
 from studio.ml.evaluation.oracle import STRIDE, Oracle, OracleConfig, as_tensor
+from studio.ml.evaluation.reading import SEED, Readings, read_renders
 from studio.ml.training.export import write_model
 from studio.ml.training.task import Batch
 
@@ -27,7 +27,7 @@ class EmojiOracle:
 
     name = "emoji-oracle"
 
-    def __init__(self, pixels: int, vocabulary: scenes.Vocabulary, *, seed: int = 1000) -> None:
+    def __init__(self, pixels: int, vocabulary: scenes.Vocabulary, *, seed: int = SEED) -> None:
         self.vocabulary, self.seed = vocabulary, seed
         self.config = OracleConfig(pixels=pixels, nouns=vocabulary.nouns, backgrounds=vocabulary.backgrounds)
 
@@ -77,13 +77,12 @@ class EmojiOracle:
 
     def preview(self, network: nn.Module) -> NDArray[np.uint8]:
         """Scenes the oracle reads wrongly (of 256), or the first eight if there are none."""
-        wrong, pictures = self._check(network, 256)
-        shown = [picture for picture, bad in zip(pictures, wrong, strict=True) if bad] or list(pictures)
-        return np.concatenate(shown[:8], axis=1)
+        found = self._check(network, 256)
+        shown = found.pictures[found.wrong] if found.wrong.any() else found.pictures
+        return np.concatenate(list(shown[:8]), axis=1)
 
     def export(self, network: nn.Module, folder: Path, facts: Mapping[str, str]) -> None:
-        wrong, _ = self._check(network, CHECKED)
-        right = CHECKED - sum(wrong)
+        right = CHECKED - int(self._check(network, CHECKED).wrong.sum())
         low, high = wilson_interval(right, CHECKED)
         quality = (
             f"Reads {right / CHECKED:.2%} of {CHECKED} fresh rendered scenes without any mistake (nouns, number, relation, size, "
@@ -92,12 +91,7 @@ class EmojiOracle:
         config = {"kind": "oracle", "name": self.name, "network": self.config.model_dump()}
         write_model(folder, network, config, {**facts, "Measured quality": quality})
 
-    def _check(self, network: nn.Module, count: int) -> tuple[list[bool], NDArray[np.uint8]]:
-        """Which of `count` fresh scenes are read wrongly, and the pictures."""
+    def _check(self, network: nn.Module, count: int) -> Readings:
+        """How the network reads `count` fresh scenes."""
         assert isinstance(network, Oracle)
-        rng = np.random.default_rng((self.seed, 2**40))
-        drawn = [scenes.draw(rng, self.vocabulary, held=None) for _ in range(count)]
-        pictures = np.stack([scenes.render(scene, self.config.pixels) for scene in drawn])
-        device = next(network.parameters()).device
-        readings = [r for part in as_tensor(pictures).split(256) for r in network.read(part.to(device))]
-        return [not judge(scene, reading).all for scene, reading in zip(drawn, readings, strict=True)], pictures
+        return read_renders(network, self.vocabulary, count, self.seed)
