@@ -107,14 +107,7 @@ class _Renoised:
 
 
 class Inpainter(TextModel):
-    """Draws into the holes of pictures. Of a released or bundled inpainting network, or, by `of`, of any other text model."""
-
-    @classmethod
-    def of(cls, model: TextModel) -> Inpainter:
-        """The same network, prompts and schedule, to inpaint with by replacement."""
-        made = cls.__new__(cls)
-        made.__dict__.update(model.__dict__)
-        return made
+    """Draws into the holes of pictures. Of a text-to-image model, `Inpainter.of(model)` inpaints by replacement."""
 
     def sample(
         self,
