@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from studio.ml.data import captions, scenes
@@ -14,7 +13,7 @@ from studio.ml.diffusion.glide import TextToImage
 from studio.ml.diffusion.sampling import Sampling
 from studio.ml.evaluation.judge import Verdict, judge
 from studio.ml.evaluation.metrics import diversity, frechet_distance, wilson_interval
-from studio.ml.evaluation.oracle import Oracle, Reading, as_tensor
+from studio.ml.evaluation.oracle import Oracle, Reading, as_pixels, as_tensor, features_of
 
 BATCH = 25
 REAL_PICTURES = 5000
@@ -94,10 +93,12 @@ class Evaluation:
         rng = np.random.default_rng(78)
         asked = [scenes.draw(rng, self.vocabulary, kind="single") for _ in range(GROUPS)]
         texts = [captions.plain_caption(scene) for scene in asked for _ in range(GROUP)]
-        drawn = self._features(self.draw(texts[i : i + BATCH], range(i, min(i + BATCH, len(texts))), scale) for i in range(0, len(texts), BATCH))
-        again = [_like(rng, scene, self.vocabulary) for scene in asked for _ in range(GROUP)]
-        same_prompts = self._features([self._render(again)])
-        real = self._features([self._render([scenes.draw(rng, self.vocabulary, kind="single") for _ in range(REAL_PICTURES)])])
+        parts = [range(i, min(i + BATCH, len(texts))) for i in range(0, len(texts), BATCH)]
+        drawn = features_of(self.oracle, np.concatenate([self.draw([texts[i] for i in part], part, scale) for part in parts]))
+        again = [like(rng, scene, self.vocabulary) for scene in asked for _ in range(GROUP)]
+        same_prompts = features_of(self.oracle, self.render(again))
+        fresh = [scenes.draw(rng, self.vocabulary, kind="single") for _ in range(REAL_PICTURES)]
+        real = features_of(self.oracle, self.render(fresh))
         grouped = (len(asked), GROUP, -1)
         return Spread(
             scale,
@@ -111,23 +112,18 @@ class Evaluation:
         """Pictures [B, H, W, 3] for the prompts."""
         for record in self.model.sample(list(prompts), list(seeds), scale=scale, sampling=self.sampling):
             last = record.x
-        pixels = ((last.clamp(-1, 1) + 1) * 127.5).round().byte()
-        return pixels.permute(0, 2, 3, 1).cpu().numpy()
+        return as_pixels(last)
 
     def read(self, pictures: NDArray[np.uint8]) -> list[Reading]:
         """The oracle's reading of each picture."""
         return self.oracle.read(as_tensor(pictures))
 
-    def _render(self, drawn: Sequence[scenes.Scene]) -> NDArray[np.uint8]:
+    def render(self, drawn: Sequence[scenes.Scene]) -> NDArray[np.uint8]:
+        """The scenes themselves, as large as the oracle reads them."""
         return np.stack([scenes.render(scene, self.oracle.config.pixels) for scene in drawn])
 
-    @torch.no_grad()
-    def _features(self, parts: Sequence[NDArray[np.uint8]] | Iterator[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        rows = [self.oracle(piece).features for part in parts for piece in as_tensor(part).split(256)]
-        return torch.cat(rows).double().numpy()
 
-
-def _like(rng: np.random.Generator, asked: scenes.Scene, vocabulary: scenes.Vocabulary) -> scenes.Scene:
+def like(rng: np.random.Generator, asked: scenes.Scene, vocabulary: scenes.Vocabulary) -> scenes.Scene:
     """Another scene that the same caption describes: same noun, size and background, elsewhere in the picture."""
     alone = scenes.Vocabulary(vocabulary.nouns, (asked.background,))
     while True:

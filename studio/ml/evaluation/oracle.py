@@ -138,3 +138,15 @@ def load_oracle(folder: Path) -> Oracle:
 def as_tensor(pictures: NDArray[np.uint8]) -> Tensor:
     """[B, H, W, 3] uint8 -> [B, 3, H, W] float32 in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 127.5 - 1
+
+
+def as_pixels(x: Tensor) -> NDArray[np.uint8]:
+    """[B, 3, H, W] in [-1, 1] -> [B, H, W, 3] uint8, the inverse of `as_tensor`."""
+    pixels = ((x.clamp(-1, 1) + 1) * 127.5).round().byte()
+    return pixels.permute(0, 2, 3, 1).cpu().numpy()
+
+
+@torch.no_grad()
+def features_of(oracle: Oracle, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What the oracle's last layer makes of pictures [B, H, W, 3] -> [B, F], for distances between sets of them."""
+    return torch.cat([oracle(part).features for part in as_tensor(pictures).split(256)]).double().numpy()

@@ -16,7 +16,7 @@ from studio.ml.data import scenes
 from studio.ml.diffusion.classifier import ClassifierConfig, EncoderUNet
 from studio.ml.diffusion.noise import noised
 from studio.ml.diffusion.schedule import Schedule
-from studio.ml.evaluation.oracle import as_tensor
+from studio.ml.evaluation.oracle import as_pixels, as_tensor
 from studio.ml.training.export import write_model
 from studio.ml.training.task import Batch
 
@@ -76,7 +76,7 @@ class EmojiClassifier:
         for t in PREVIEW_STEPS:
             x = torch.stack([self._noised(scene, t, rng) for scene in drawn])
             named = network(x.to(device), torch.full((len(x),), t, device=device)).argmax(dim=1).cpu()
-            pictures = ((x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+            pictures = as_pixels(x)
             wrong = (named != nouns).numpy()
             pictures[wrong, :, ::self.pixels - 1] = pictures[wrong, ::self.pixels - 1] = _RED
             rows.append(np.concatenate(list(pictures), axis=1))
