@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from studio.ml.diffusion.bpe import BpeTokenizer, TokenizerCorrupt, TokenizerMissing, load_bpe
 from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.text_model import TextModel
@@ -33,8 +34,23 @@ class WordsConfig(BaseModel):
     words: tuple[str, ...]
     phrases: dict[str, str] = {}
 
-    def tokenizer(self) -> WordTokenizer:
+    def tokenizer(self, folder: Path) -> WordTokenizer:
         return WordTokenizer(self.words, self.phrases)
+
+
+class BytePairsConfig(BaseModel):
+    """GPT-2's byte pairs, in their two files beside config.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["gpt2"]
+
+    def tokenizer(self, folder: Path) -> BpeTokenizer:
+        """Raises BadModelFolder."""
+        try:
+            return load_bpe(folder)
+        except (TokenizerMissing, TokenizerCorrupt) as error:
+            raise BadModelFolder(str(error)) from error
 
 
 class ModelConfig(BaseModel):
@@ -52,7 +68,7 @@ class ModelConfig(BaseModel):
     steps: int = 1000
     prediction: Literal["epsilon", "v"] = "epsilon"
     network: dict[str, Any]
-    tokenizer: WordsConfig
+    tokenizer: WordsConfig | BytePairsConfig = Field(discriminator="type")
     sampling: Sampling | None = None
 
 
@@ -67,7 +83,7 @@ def load_text_model(
     if config.kind != kind:
         raise BadModelFolder(f"The model in {folder} is of the kind “{config.kind}”; one of the kind “{kind}” is needed.")
     files = weight_files(folder)
-    tokenizer = config.tokenizer.tokenizer()
+    tokenizer = config.tokenizer.tokenizer(folder)
     try:
         unet, text = split_config(config.network)
         schedule = Schedule.named(config.schedule, config.steps)
