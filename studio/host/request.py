@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from studio.host.request_errors import RequestError, explain, field_errors
-from studio.host.request_fields import PROMPT_MAX, SEED_MAX, Choice, FieldSpec, form_spec, parse_choices, ui
+from studio.host.request_fields import PROMPT_MAX, SEED_MAX, Choice, FieldSpec, Idle, form_spec, parse_choices, ui
 
 __all__ = [
-    "PROMPT_MAX", "SEED_MAX", "Choice", "FieldSpec", "Request", "RequestError", "explain", "field_errors", "form_spec",
-    "split_kind", "ui",
+    "PROMPT_MAX", "SEED_MAX", "Choice", "FieldSpec", "Idle", "Request", "RequestError", "explain", "field_errors",
+    "form_spec", "split_kind", "ui",
 ]  # fmt: skip
 
 
@@ -42,6 +42,10 @@ class Request(BaseModel):
         if choices and value not in [choice.value for choice in choices]:
             raise ValueError(f"{value!r} is not offered; choose one of {', '.join(str(c.value) for c in choices)}")
         return value
+
+    def without_effect(self) -> Mapping[str, Idle]:
+        """The fields that change nothing with the others as they are; forms grey or hide them and say why."""
+        return {}
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-compatible data, without the kind."""

@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel, Field
@@ -31,13 +31,21 @@ class Choice:
     label: str
 
 
+class Idle(NamedTuple):
+    """Why a field has no effect with the others as they are, and whether a form leaves it out rather than greys it."""
+
+    reason: str
+    hidden: bool = False
+
+
 @dataclass(frozen=True)
 class FieldSpec:
     """What a form needs to draw one field.
 
     `kind` says what the value is, `widget` what the author asked for ("" = the default of the kind). `minimum` and
     `maximum` are inclusive unless `open_minimum`/`open_maximum`. `item` is the kind of a list's items. `default` is
-    None for a required field (`required`) and for an optional one (`optional`: None is allowed as a value).
+    None for a required field (`required`) and for an optional one (`optional`: None is allowed as a value). `lines` is the
+    height of a prompt.
     """
 
     name: str
@@ -63,6 +71,7 @@ class FieldSpec:
     max_length: int | None = None
     placeholder: str = ""
     group: str = ""
+    lines: int = 4
 
 
 def ui(
@@ -86,6 +95,7 @@ def ui(
     max_length: int | None = None,
     placeholder: str = "",
     group: str = "",
+    lines: int = 4,
 ) -> Any:
     """A request field with everything its form control, tooltip and validation need.
 
@@ -101,6 +111,7 @@ def ui(
     extra: dict[str, Any] = {
         "unit": unit, "step": step, "log": log, "advanced": advanced, "widget": widget or "",
         "choices_from": choices_from, "sweepable": sweepable, "placeholder": placeholder, "group": group,
+        "lines": lines,
         "choices": [[c.value, c.label] for c in parse_choices(choices)],
     }  # fmt: skip
     limits = {"ge": ge, "le": le, "gt": gt, "lt": lt, "min_length": min_length, "max_length": max_length}
@@ -159,6 +170,7 @@ def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
         max_length=max_length,
         placeholder=str(extra.get("placeholder") or ""),
         group=str(extra.get("group") or ""),
+        lines=int(extra.get("lines") or 4),
     )
 
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.host.request import Choice, FieldSpec
+from studio.host.request import Choice, FieldSpec, Idle
 from studio.ui.icons import IconButton
 from studio.ui.theme import restyle
 from studio.ui.tokens import SPACE_S
@@ -45,6 +45,10 @@ class FieldEditor(QWidget):
         self._error.setProperty("tone", "error")
         self._error.setWordWrap(True)
         self._error.hide()
+        self._reason = QLabel(self)
+        self._reason.setProperty("tone", "faint")
+        self._reason.setWordWrap(True)
+        self._reason.hide()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -73,6 +77,17 @@ class FieldEditor(QWidget):
     def error(self) -> str:
         return self._error.text()
 
+    def set_idle(self, idle: Idle | None) -> None:
+        """Grey or hide the control because its value has no effect now, and say why; None takes it back."""
+        self.setEnabled(idle is None)
+        self.setVisible(idle is None or not idle.hidden)
+        self._reason.setText(idle.reason if idle else "")
+        self._reason.setVisible(bool(self._reason.text()))
+
+    def idle_reason(self) -> str:
+        """Why its value has no effect now; empty when it has."""
+        return self._reason.text()
+
     def describe(self) -> str:
         """Tooltip: meaning, unit and range in words."""
         parts = [self.spec.help] if self.spec.help else []
@@ -92,6 +107,7 @@ class FieldEditor(QWidget):
             control.setAccessibleDescription(tip)
             control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             control.installEventFilter(self)
+        self._layout.addWidget(self._reason)
         self._layout.addWidget(self._error)
 
     def _label(self) -> QLabel:

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pydantic import BaseModel, ValidationError
 
-from studio.host.request import Choice, FieldSpec, RequestError, field_errors, form_spec
+from studio.host.request import Choice, FieldSpec, Request, RequestError, field_errors, form_spec
 from studio.ui.collapsible import Collapsible
 from studio.ui.fields import ChoiceField, FieldEditor, LineField, NumberField, SwitchField
 from studio.ui.text_fields import PromptField, SeedField
@@ -23,7 +23,8 @@ class RequestForm(QWidget, Generic[ModelT]):
     """A form for one request class (or settings section).
 
     `value()` builds the request (RequestError when it is not valid; the words then stand below the fields), `set_value`
-    shows one. Fields with `widget="hidden"`, of a kind without an editor, or in `exclude` keep the value last set.
+    shows one. Fields with `widget="hidden"`, of a kind without an editor, or in `exclude` keep the value last set. Fields
+    `without_effect` are greyed or hidden, with the reason.
     `providers` maps the `choices_from` name of a field to a function that lists Choice, (value, label) or plain values.
     Signals: `changed` at every edit, `submitted` on Ctrl+Enter in a prompt.
     """
@@ -44,23 +45,24 @@ class RequestForm(QWidget, Generic[ModelT]):
         self._providers = dict(providers or {})
         self._editors: dict[str, FieldEditor] = {}
         self._kept: dict[str, Any] = {}
+        self._groups: dict[str, Collapsible] = {}
         self._quiet = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_M)
-        groups: dict[str, Collapsible] = {}
         for spec in form_spec(model):
             editor = None if spec.name in exclude else _editor(spec, self)
             if editor is None:
                 self._kept[spec.name] = spec.default
                 continue
-            self._add(editor, layout, groups)
+            self._add(editor, layout)
         self.refresh_choices()
         self._quiet = True
         for name, editor in self._editors.items():
             if editor.spec.default is not None:
                 editor.set_value(editor.spec.default)
         self._quiet = False
+        self._show_idle()
 
     def value(self) -> ModelT:
         """The request in the form. Raises RequestError; what is wrong is then also said below each field."""
@@ -136,14 +138,14 @@ class RequestForm(QWidget, Generic[ModelT]):
             if isinstance(editor, SeedField):
                 editor.advance()
 
-    def _add(self, editor: FieldEditor, layout: QVBoxLayout, groups: dict[str, Collapsible]) -> None:
+    def _add(self, editor: FieldEditor, layout: QVBoxLayout) -> None:
         spec = editor.spec
-        heading = spec.group or ("Advanced" if spec.advanced else "")
+        heading = _heading(spec)
         if heading:
-            if heading not in groups:
-                groups[heading] = Collapsible(heading, self, expanded=not spec.advanced)
-                layout.addWidget(groups[heading])
-            groups[heading].add(editor)
+            if heading not in self._groups:
+                self._groups[heading] = Collapsible(heading, self, expanded=not spec.advanced)
+                layout.addWidget(self._groups[heading])
+            self._groups[heading].add(editor)
         else:
             layout.addWidget(editor)
         self._editors[spec.name] = editor
@@ -154,13 +156,30 @@ class RequestForm(QWidget, Generic[ModelT]):
     def _edited(self) -> None:
         if self._quiet:
             return
-        self.valid_value()
+        self._show_idle()
         self.changed.emit()
+
+    def _show_idle(self) -> None:
+        """Grey or hide what has no effect; while something is not valid, as it was."""
+        request = self.valid_value()
+        if not isinstance(request, Request):
+            return
+        idle = request.without_effect()
+        for name, editor in self._editors.items():
+            editor.set_idle(idle.get(name))
+        for heading, group in self._groups.items():
+            inside = [editor for editor in self._editors.values() if _heading(editor.spec) == heading]
+            group.setHidden(all(editor.isHidden() for editor in inside))
 
     def _show_errors(self, errors: Mapping[str, str]) -> None:
         for name, editor in self._editors.items():
             if editor.error() != errors.get(name, ""):
                 editor.set_error(errors.get(name, ""))
+
+
+def _heading(spec: FieldSpec) -> str:
+    """Of the section a field stands in; empty for those that are always in sight."""
+    return spec.group or ("Advanced" if spec.advanced else "")
 
 
 def _editor(spec: FieldSpec, parent: QWidget) -> FieldEditor | None:

@@ -24,7 +24,7 @@ class PromptEdit(QPlainTextEdit):
 
     submitted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, lines: int = 4) -> None:
         super().__init__(parent)
         self._words = QStringListModel(self)
         self._completer = QCompleter(self._words, self)
@@ -38,7 +38,7 @@ class PromptEdit(QPlainTextEdit):
         self._completer.activated.connect(self._insert)
         self.setTabChangesFocus(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self.fontMetrics().lineSpacing() * 4 + 20)
+        self.setFixedHeight(self.fontMetrics().lineSpacing() * lines + 20)
 
     def set_words(self, words: Sequence[str]) -> None:
         """The words offered while typing."""
@@ -100,7 +100,7 @@ class PromptField(FieldEditor):
     def __init__(self, spec: FieldSpec, parent: QWidget | None = None) -> None:
         super().__init__(spec, parent)
         self._history: list[str] = []
-        self._edit = PromptEdit(self)
+        self._edit = PromptEdit(self, lines=spec.lines)
         self._edit.setPlaceholderText(spec.placeholder)
         self._edit.submitted.connect(self.submitted)
         self._recent = IconButton("history", "Earlier prompts", self, size=16)
