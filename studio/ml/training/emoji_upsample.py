@@ -1,8 +1,8 @@
 """Training task: GLIDE's up-sampling model over emoji scenes, 32 -> 128 pixels.
 
-The network sees a quarter of each picture's area at a time. What it is shown as low-resolution picture is the average of the large
-one, half of the time blurred and made noisy, so that it learns to repair what a base model draws imperfectly (conditioning
-augmentation, Ho et al. 2021, arXiv 2106.15282, sec. 3).
+The network sees a quarter of each picture's area at a time. What it is shown as low-resolution picture is the average
+of the large one, half of the time blurred and made noisy, so that it learns to repair what a base model draws
+imperfectly (conditioning augmentation, Ho et al. 2021, arXiv 2106.15282, sec. 3).
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ GRID_SHARE = 0.5
 """Share of the scenes whose objects lie on the small picture's pixels, as a base model draws them."""
 WORN_SHARE = 0.5
 LARGEST_BLUR, LARGEST_NOISE = 0.6, 0.08
-"""Standard deviations, each drawn evenly from 0 up to these: of the blur in small pixels, of the noise in units of [-1, 1]."""
-PREVIEWED = 6
+"""Standard deviations, each drawn evenly from 0 up to these: the blur's in small pixels, the noise's on [-1, 1]."""
+PREVIEWED = 4
 
 
 class EmojiUpsample(EmojiBase):
-    """Learn p(picture | its small version, caption) on crops; `pixels` is the side of the whole picture, `crop` of what is trained on."""
+    """Learn p(picture | its small version, caption).
+
+    `pixels` is the side of the whole picture, `crop` of the part that is trained on. Raises ValueError where they are
+    no multiples of FACTOR.
+    """
 
     name = "emoji-upsample"
     kind = "upsample"
@@ -43,10 +47,16 @@ class EmojiUpsample(EmojiBase):
     sampling = Sampling("dpmpp_2m", steps=12)
 
     def __init__(
-        self, pixels: int, vocabulary: scenes.Vocabulary, network: Mapping[str, Any], *, crop: int = 64, seed: int = 2000
+        self,
+        pixels: int,
+        vocabulary: scenes.Vocabulary,
+        network: Mapping[str, Any],
+        *,
+        crop: int = 64,
+        seed: int = 2000,
     ) -> None:
         if pixels % FACTOR or crop % FACTOR or crop > pixels:
-            raise ValueError(f"pictures of {pixels} and crops of {crop} pixels must be multiples of {FACTOR}, crops no larger")
+            raise ValueError(f"pictures ({pixels}) and crops ({crop}) must be multiples of {FACTOR} pixels, crops no larger")
         super().__init__(pixels, vocabulary, {**network, "in_channels": 6}, seed=seed)
         self.crop = crop
         # plain v weights: at the noisiest steps the small picture already decides nearly everything
@@ -56,7 +66,7 @@ class EmojiUpsample(EmojiBase):
         return SuperResText2ImUNet(*split_config(self.network))
 
     def sample(self, index: int) -> dict[str, Tensor]:
-        """image [3, crop, crop] and low_res [3, crop/4, crop/4] in [-1, 1], tokens and mask [L], t, noise [3, crop, crop]."""
+        """image and noise [3, crop, crop], low_res [3, crop/4, crop/4], tokens and mask [L], t."""
         rng = np.random.default_rng((self.seed, index))
         scene = scenes.draw(rng, self.vocabulary)
         if rng.random() < GRID_SHARE:
@@ -88,12 +98,15 @@ class EmojiUpsample(EmojiBase):
         """Four rows: small pictures, enlarged bicubically, enlarged by the network, and the truth."""
         assert isinstance(network, SuperResText2ImUNet)
         rng = np.random.default_rng(1)
-        shown = [scenes.on_grid(scenes.draw(rng, self.vocabulary, held=None), self.pixels // FACTOR) for _ in range(PREVIEWED)]
+        drawn = [scenes.draw(rng, self.vocabulary, held=None) for _ in range(PREVIEWED)]
+        shown = [scenes.on_grid(scene, self.pixels // FACTOR) for scene in drawn]
         true = as_tensor(np.stack([scenes.render(scene, self.pixels) for scene in shown]))
         small = averaged(true)
         model = Upsampler(self.name, network, self.tokenizer, self.schedule, self.pixels, prediction="v")
-        *_, last = model.sample(small, [captions.plain_caption(s) for s in shown], range(len(shown)), sampling=self.sampling)
-        rows = F.interpolate(small, scale_factor=FACTOR), F.interpolate(small, scale_factor=FACTOR, mode="bicubic"), last.x.cpu(), true
+        prompts = [captions.plain_caption(scene) for scene in shown]
+        *_, last = model.sample(small, prompts, range(PREVIEWED), sampling=self.sampling)
+        enlarged = (F.interpolate(small, scale_factor=FACTOR, mode=mode) for mode in ("nearest", "bicubic"))
+        rows = *enlarged, last.x.cpu(), true
         grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
         return ((eight_bit(grid) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
 
@@ -101,25 +114,28 @@ class EmojiUpsample(EmojiBase):
         return {**super()._config(), "sampling": asdict(self.sampling)}
 
     def _corner(self, placed: scenes.Placed, rng: np.random.Generator) -> tuple[int, int]:
-        """Left and top of a crop, in small pixels: centred on some point of the object as far as the picture's edges allow."""
+        """Left and top of a crop, in small pixels: around some point of the object, as near as the edges allow."""
         small, crop = self.pixels // FACTOR, self.crop // FACTOR
         x, y = (v + placed.side * rng.uniform(-0.5, 0.5) for v in (placed.x, placed.y))
         left, top = (int(np.clip(round(v * small - crop / 2), 0, small - crop)) for v in (x, y))
         return left, top
 
     def _about(self) -> str:
+        small = self.pixels // FACTOR
         return (
-            f"The up-sampling model of GLIDE: a text-conditional diffusion model (ADM U-Net with concatenated text attention, "
-            f"learned-range variance, v-prediction) that sees a {self.pixels // FACTOR}x{self.pixels // FACTOR} picture of an emoji scene, enlarged "
-            f"bilinearly, beside the noise, and draws it with {self.pixels}x{self.pixels} pixels. It was trained on crops of "
-            f"{self.crop}x{self.crop} pixels and is used on whole pictures. {self.drop_caption:.0%} of the captions were empty in training."
+            "The up-sampling model of GLIDE: a text-conditional diffusion model (ADM U-Net with concatenated text "
+            f"attention, learned-range variance, v-prediction) that sees a {small}x{small} picture of an emoji scene, enlarged "
+            f"bilinearly, beside the noise, and draws it with {self.pixels}x{self.pixels} pixels. It was trained on crops "
+            f"of {self.crop}x{self.crop} pixels and is used on whole pictures. {self.drop_caption:.0%} of the captions "
+            "were empty in training."
         )
 
     def _data(self) -> str:
         return (
-            f"{super()._data()}\n\nThe small picture is the average over {FACTOR}x{FACTOR} pixels, rounded to 8 bits; {WORN_SHARE:.0%} are "
-            f"blurred (standard deviation up to {LARGEST_BLUR} small pixels) and noisy (up to {LARGEST_NOISE} of [-1, 1]) before that. In "
-            f"{GRID_SHARE:.0%} of the scenes the objects lie on whole small pixels, as in a base model's pictures."
+            f"{super()._data()}\n\nThe small picture is the average over {FACTOR}x{FACTOR} pixels, rounded to 8 bits; "
+            f"{WORN_SHARE:.0%} are blurred (standard deviation up to {LARGEST_BLUR} small pixels) and noisy (up to "
+            f"{LARGEST_NOISE}, on [-1, 1]) before that. In {GRID_SHARE:.0%} of the scenes the objects lie on whole small "
+            "pixels, as in a base model's pictures."
         )
 
 
@@ -129,6 +145,7 @@ def worn(picture: Tensor, rng: np.random.Generator) -> Tensor:
     bell = torch.exp(-torch.tensor([1.0, 0.0, 1.0]) / (2 * spread**2))
     kernel = torch.outer(bell, bell) / bell.sum() ** 2
     channels = picture.shape[1]
-    blurred = F.conv2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), kernel.expand(channels, 1, 3, 3), groups=channels)
+    framed = F.pad(picture, (1, 1, 1, 1), mode="replicate")
+    blurred = F.conv2d(framed, kernel.expand(channels, 1, 3, 3), groups=channels)
     grain = torch.from_numpy(rng.standard_normal(tuple(picture.shape), dtype=np.float32))
     return blurred + rng.uniform(0, LARGEST_NOISE) * grain

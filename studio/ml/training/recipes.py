@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from studio.ml.data.scenes import Kind, Vocabulary
 from studio.ml.training.emoji import EmojiBase
 from studio.ml.training.emoji_classifier import EmojiClassifier
+from studio.ml.training.emoji_clip import EmojiClip
 from studio.ml.training.emoji_inpaint import EmojiInpaint
+from studio.ml.training.emoji_upsample import EmojiUpsample
 from studio.ml.training.oracle import EmojiOracle
 from studio.ml.training.settings import TrainSettings
 from studio.ml.training.task import TrainingTask
@@ -47,6 +49,19 @@ def recipes() -> dict[str, Recipe]:
             TrainSettings(steps=4500, batch=64, learning_rate=1e-3, ema=0.998, checkpoint_every=200, sample_every=500),
             "the noise-aware classifier of 32x32 emoji scenes, for one CPU core (about an hour)",
         ),
+        "emoji-upsample": Recipe(
+            _emoji_upsample,
+            TrainSettings(steps=4000, batch=4, learning_rate=6e-4, ema=0.998, checkpoint_every=100, sample_every=600),
+            "32 -> 128 pixels up-sampling for emoji-base, on one CPU core (about an hour and a half)",
+        ),
+        "emoji-clip": Recipe(
+            _emoji_clip,
+            TrainSettings(
+                steps=6000, batch=128, learning_rate=1e-3, decay_share=0.3, ema=0.998, precision="float32",
+                checkpoint_every=200, sample_every=1000,
+            ),
+            "the noise-aware CLIP of 32x32 emoji scenes, for one CPU core (about an hour)",
+        ),
         "emoji-oracle": Recipe(
             lambda: EmojiOracle(32, Vocabulary.of_size(32, 8)),
             TrainSettings(
@@ -78,6 +93,19 @@ def _emoji_classifier() -> TrainingTask:
         "num_head_channels": 32,
     }  # fmt: skip
     return EmojiClassifier(32, Vocabulary.of_size(32, 8, {"single": 0.85, "count": 0.15}), network)
+
+
+def _emoji_upsample() -> TrainingTask:
+    network = {
+        "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": (), "channel_mult": (1, 1, 2, 3),
+        "num_head_channels": 32, "text_ctx": 24, "xf_width": 64, "xf_layers": 2, "xf_heads": 2,
+    }  # fmt: skip
+    return EmojiUpsample(128, Vocabulary.of_size(32, 8), network)
+
+
+def _emoji_clip() -> TrainingTask:
+    network = {"patch_size": 8, "width": 128, "heads": 4, "embedding": 128, "layers": 4, "text_layers": 2}
+    return EmojiClip(32, Vocabulary.of_size(32, 8), network, free_pictures=2500 * 128)
 
 
 def _emoji_base_accelerator() -> TrainingTask:

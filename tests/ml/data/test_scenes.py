@@ -123,3 +123,15 @@ def test_unknown_words_are_named_once_and_left_out():
     assert tokenizer.unknown("a zebra, a CAT and a zebra") == ["zebra", "and"]
     assert tokenizer.encode("a zebra cat", 4) == ([1, 2, 0, 0], [True, True, False, False])
     assert tokenizer.overflow("a a a a cat", 3) == 2
+
+
+@settings(deadline=None, max_examples=40)
+@given(seeds)
+def test_on_the_grid_a_scene_renders_the_same_small_and_averages_down_to_it(seed):
+    scene = scenes.draw(np.random.default_rng(seed), VOCABULARY)
+    snapped = scenes.on_grid(scene, 32)
+    small = scenes.render(scene, 32)
+    assert np.array_equal(small, scenes.render(snapped, 32))
+    assert scenes.on_grid(snapped, 32) == snapped
+    averaged = scenes.render(snapped, 128).reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
+    assert np.abs(averaged - small).mean() < 4  # of 255; the sprites are resized once to 4k and once to k pixels
