@@ -1,4 +1,4 @@
-"""Where each word of a prompt acts: attention of GLIDE's networks, captured per step, layer, head and token.
+"""Where each word of a prompt acts: what is kept of the attention of GLIDE's networks, and its averages. numpy only.
 
 One softmax runs over text and picture together (`blocks.AttentionBlock`), so for a pixel q
 
@@ -8,23 +8,16 @@ and the sum over the text positions is the true share of its attention that goes
 each layer and head, a map of that share for every token of the prompt and ONE for all padding positions together
 (padding is learned, sees the prompt inside the text transformer, and takes much of the attention). The picture's own
 share is what is missing to 1. Under classifier-free guidance the maps are those of the conditional half.
+`attention_capture` takes them from a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-
-from studio.ml.diffusion.blocks import AttentionBlock, Downsample, Upsample
-from studio.ml.diffusion.sampler import StepRecord
-from studio.ml.diffusion.unet import UNet
 
 Maps = NDArray[np.float16]
 Shares = NDArray[np.float32]
@@ -44,68 +37,10 @@ class Layer:
         return self.height * self.width
 
 
-def attention_layers(net: UNet, size: int) -> list[Layer]:
-    """The network's attention layers in the order of computation, for pictures of `size` pixels a side."""
-    side, found = size, []
-    for name, module in net.named_modules():
-        if isinstance(module, Downsample):
-            side //= 2
-        elif isinstance(module, Upsample):
-            side *= 2
-        elif isinstance(module, AttentionBlock):
-            found.append(Layer(name, module.heads, side, side))
-    return found
-
-
 def bytes_needed(layers: Sequence[Layer], tokens: int, steps: int, *, heads: bool = True) -> int:
     """Bytes of the maps of a run, before compression; `heads` False: only the mean over the heads is kept."""
     maps = sum(layer.cells * (layer.heads if heads else 1) for layer in layers)
     return steps * (tokens + 1) * maps * np.dtype(np.float16).itemsize
-
-
-class Recorder:
-    """Takes the attention weights of one evaluation and keeps their maps, by layer: [heads, tokens + 1, h, w].
-
-    The first picture of the batch is kept, which under guidance is a conditional one (`ConditionalDenoiser.both`), and
-    of a layer that is evaluated again (both halves one after the other) the first time, which is the conditional half.
-    """
-
-    def __init__(self, layers: Sequence[Layer], tokens: int, *, heads: bool = True) -> None:
-        self.layers, self.tokens, self.heads = tuple(layers), tokens, heads
-        self._seen: dict[str, Tensor] = {}
-
-    def take(self, layer: Layer, weights: Tensor) -> None:
-        """weights [B, heads, pixels, L + pixels], rows summing to 1."""
-        if layer.name not in self._seen:
-            kept = token_maps(weights[0], self.tokens, layer.height, layer.width)
-            self._seen[layer.name] = (kept if self.heads else kept.mean(dim=0, keepdim=True)).half()
-
-    def maps(self) -> tuple[Maps, ...]:
-        """What was seen, in the order of the layers. Raises KeyError for a layer that was not evaluated."""
-        return tuple(self._seen[layer.name].cpu().numpy() for layer in self.layers)
-
-
-def token_maps(weights: Tensor, tokens: int, height: int, width: int) -> Tensor:
-    """Attention [heads, pixels, L + pixels] -> [heads, tokens + 1, height, width]: each token's share, then padding's."""
-    heads, pixels, columns = weights.shape
-    text = weights[..., : columns - pixels]
-    shares = torch.cat([text[..., :tokens], text[..., tokens:].sum(dim=-1, keepdim=True)], dim=-1)
-    return shares.transpose(1, 2).reshape(heads, tokens + 1, height, width)
-
-
-@contextmanager
-def recording(net: UNet, recorder: Recorder) -> Iterator[None]:
-    """While inside, the recorder's layers hand it their weights; afterwards the network is as before, come what may."""
-    blocks = dict(net.attention_blocks())
-    chosen = [(blocks[layer.name], layer) for layer in recorder.layers]
-    before = [block.capture for block, _ in chosen]
-    try:
-        for block, layer in chosen:
-            block.capture = partial(recorder.take, layer)
-        yield
-    finally:
-        for (block, _), capture in zip(chosen, before, strict=True):
-            block.capture = capture
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,22 +50,6 @@ class StepMaps:
     index: int
     t: int
     maps: tuple[Maps, ...]
-
-
-def traced(
-    records: Iterator[StepRecord], net: UNet, layers: Sequence[Layer], tokens: int, *, heads: bool = True
-) -> Iterator[tuple[StepRecord, StepMaps]]:
-    """A sampler's steps, each with its maps.
-
-    The network is listened to only while a step is computed: whoever shares it between two steps meets it unchanged.
-    """
-    while True:
-        recorder = Recorder(layers, tokens, heads=heads)
-        with recording(net, recorder):
-            record = next(records, None)
-        if record is None:
-            return
-        yield record, StepMaps(record.index, record.t, recorder.maps())
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 
@@ -25,7 +25,7 @@ class TokenizerCorrupt(ValueError):
 
 
 class BpeTokenizer:
-    """Text to integers, with the same three methods as the bundled models' `WordTokenizer`."""
+    """Text to integers, with the same methods as the bundled models' `WordTokenizer`."""
 
     def __init__(self, vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> None:
         try:
@@ -33,6 +33,7 @@ class BpeTokenizer:
         except Exception as error:  # the library raises no narrower class
             raise TokenizerCorrupt(f"The vocabulary and the merges do not belong together ({error}).") from error
         self._tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+        self._tokenizer.decoder = decoders.ByteLevel()
         self.size = self._tokenizer.get_vocab_size()
 
     def encode(self, text: str, length: int) -> tuple[list[int], list[bool]]:
@@ -40,6 +41,10 @@ class BpeTokenizer:
         ids = self._ids(text)[:length]
         padding = length - len(ids)
         return ids + [END] * padding, [True] * len(ids) + [False] * padding
+
+    def piece(self, token: int) -> str:
+        """The text of an id, a leading space included; "\ufffd" for bytes that are no whole character."""
+        return str(self._tokenizer.decode([token]))
 
     def unknown(self, text: str) -> list[str]:
         """Always empty: bytes spell every text."""

@@ -1,6 +1,6 @@
 """A word-level tokenizer for the bundled models, whose language is small and closed.
 
-Released GLIDE checkpoints use byte-pair encoding instead; both offer the same three methods.
+Released GLIDE checkpoints use byte-pair encoding instead; both offer the same methods.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class WordTokenizer:
         ids = [self._ids[word] for word in self._split(text) if word in self._ids][:length]
         padding = length - len(ids)
         return ids + [0] * padding, [True] * len(ids) + [False] * padding
+
+    def piece(self, token: int) -> str:
+        """The word of an id; "" for padding."""
+        return self.words[token - 1] if token else ""
 
     def unknown(self, text: str) -> list[str]:
         """The words of `text` that the model has never seen, each once, in order."""

@@ -1,4 +1,4 @@
-"""Do the attention maps mean something? How much more of a word's attention lies inside its object than chance puts there.
+"""Do the attention maps mean something? How much of a word's attention lies on its object, against chance.
 
 `python -m studio.ml.evaluation.attention` prints the table of the Token attention panel's help.
 """
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.ml.data import captions, scenes
-from studio.ml.diffusion.attention_maps import AttentionMaps, View, attention_layers, traced
+from studio.ml.diffusion.attention_capture import attention_layers, traced
+from studio.ml.diffusion.attention_maps import AttentionMaps, View
 from studio.ml.diffusion.glide import TextToImage, load_text2im
 from studio.ml.diffusion.sampling import Sampling
 from studio.ml.evaluation.oracle import Oracle, Seen, load_oracle
@@ -63,7 +64,8 @@ def report(rows: Sequence[Localisation]) -> Iterator[str]:
     yield "| attention of | inside its object, of chance | 95 % interval | above chance |"
     yield "|---|---|---|---|"
     for row in rows:
-        yield f"| {row.role} | **{row.mean:.2f} ×** | {row.low:.2f} to {row.high:.2f} | {row.above:.0%} of {row.pictures} |"
+        interval = f"{row.low:.2f} to {row.high:.2f}"
+        yield f"| {row.role} | **{row.mean:.2f} ×** | {interval} | {row.above:.0%} of {row.pictures} |"
 
 
 def _ratios(

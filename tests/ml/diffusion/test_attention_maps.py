@@ -9,13 +9,12 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.ml.diffusion.attention_maps import (
-    AttentionMaps, Layer, Recorder, StepMaps, View, attention_layers, bilinear, bytes_needed, enlarged, recording,
-    token_maps, traced,
-)  # fmt: skip
+from studio.ml.diffusion.attention_capture import Recorder, attention_layers, recording, token_maps, traced
+from studio.ml.diffusion.attention_maps import AttentionMaps, Layer, StepMaps, View, bilinear, bytes_needed, enlarged
+from studio.ml.diffusion.bpe import BpeTokenizer
 from studio.ml.diffusion.glide import load_text2im
 from studio.ml.diffusion.sampling import Sampling
-from studio.ml.diffusion.unet import Text2ImUNet, UNet, split_config
+from studio.ml.diffusion.unet import Text2ImUNet, TextFeatures, UNet, split_config
 from studio.resources import resource
 from tests.ml.diffusion.goldens import golden_fill
 from tests.ml.diffusion.tiny import NETWORK, model_folder, tiny_net
@@ -151,8 +150,9 @@ def test_of_both_halves_the_conditional_one_is_kept() -> None:
     with recording(net, alone):
         net(x, t, prompt)
     doubled, in_turn = Recorder(layers, 3), Recorder(layers, 3)
+    texts = TextFeatures(*(torch.cat(pair) for pair in zip(prompt, empty, strict=True)))
     with recording(net, doubled):
-        net(torch.cat([x, x]), torch.cat([t, t]), type(prompt)(*(torch.cat(p) for p in zip(prompt, empty, strict=True))))
+        net(torch.cat([x, x]), torch.cat([t, t]), texts)
     with recording(net, in_turn):
         net(x, t, prompt)
         net(x, t, empty)
@@ -203,7 +203,7 @@ def test_averages_are_those_written_out() -> None:
     one = maps.steps[1].maps[0].astype(np.float64)
     assert np.allclose(maps.shares(View(1, 0, 1))[:4], one[1], atol=1e-6)
     assert np.allclose(maps.shares(View(1, 0))[:4], one.mean(axis=0), atol=1e-6)
-    by_layer = [np.mean([step.maps[i].astype(float).mean(axis=(0, 2, 3)) for step in maps.steps], axis=0) for i in range(3)]
+    by_layer = [np.mean([step.maps[i].astype(float) for step in maps.steps], axis=(0, 1, 3, 4)) for i in range(3)]
     assert np.allclose(maps.masses(View())[:4], np.mean(by_layer, axis=0), atol=1e-5)
     course = maps.course(View(step=2, layer=1))
     assert np.allclose(course, [maps.masses(View(i, 1)) for i in range(4)]) and course.shape == (4, 5)
@@ -230,8 +230,8 @@ def test_enlarging_keeps_the_mean_and_stays_within_the_values(n: int, factor: in
 
 def test_bilinear_is_torchs() -> None:
     maps = np.random.default_rng(1).random((3, 5, 5)).astype(np.float32)
-    wanted = F.interpolate(torch.from_numpy(maps)[None], scale_factor=4, mode="bilinear", align_corners=False)[0].numpy()
-    assert np.allclose(enlarged(maps, 4, smooth=True), wanted, atol=1e-6)
+    wanted = F.interpolate(torch.from_numpy(maps)[None], scale_factor=4, mode="bilinear", align_corners=False)
+    assert np.allclose(enlarged(maps, 4, smooth=True), wanted[0].numpy(), atol=1e-6)
     assert np.allclose(bilinear(5, 4).sum(axis=0), 4) and np.allclose(bilinear(5, 4).sum(axis=1), 1)
 
 
@@ -262,3 +262,17 @@ def test_a_run_of_the_shipped_model_fits_into_a_few_hundred_kilobytes() -> None:
     layers = attention_layers(model.net, model.image_size)
     assert {layer.height for layer in layers} == {8, 16}
     assert bytes_needed(layers, tokens=24, steps=20) == 20 * 25 * 2304 * 2 < 2.4 * 2**20
+
+
+def test_tokenizers_say_what_stands_behind_an_id(tmp_path) -> None:
+    model = load_text2im(model_folder(tmp_path / "tiny"))
+    ids, _ = model.tokenizer.encode("a kitten, on blue", 8)
+    assert [model.tokenizer.piece(token) for token in ids] == ["a", "cat", "on", "blue", "", "", "", ""]
+    # GPT-2's letters for the 256 bytes make the smallest vocabulary; its only merges spell " cat".
+    letters = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [b for b in range(256) if b not in letters]
+    signs = [*map(chr, letters), *(chr(256 + i) for i in range(len(hidden))), "ca", "cat", "\u0120cat"]
+    bpe = BpeTokenizer({sign: i for i, sign in enumerate(signs)}, [("c", "a"), ("ca", "t"), ("\u0120", "cat")])
+    ids, _ = bpe.encode("cat cats", 4)
+    assert [bpe.piece(token) for token in ids[:3]] == ["cat", " cat", "s"]
+    assert [bpe.piece(token) for token in bpe.encode("\u00e9", 2)[0]] == ["\ufffd", "\ufffd"]

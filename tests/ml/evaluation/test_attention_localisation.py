@@ -1,4 +1,4 @@
-"""The maps mean something: on the shipped model a noun's attention gathers on its object, which its article's does less."""
+"""The maps mean something: on the shipped model a noun's attention gathers on its object, its article's less so."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def test_attention_inside_the_box_only_is_the_inverse_of_its_share() -> None:
     inside[2:6, 0:4] = 0.3
     assert concentration(inside, Seen("cat", 0.25, 0.5, 0.5, 1.0)) == pytest.approx(4.0)
     assert concentration(inside, Seen("cat", 0.75, 0.5, 0.5, 1.0)) == pytest.approx(0.0)
-    assert concentration(inside, Seen("cat", 0.5, 0.5, 0.5, 1.0)) == pytest.approx(2.0), "half of the mass, a quarter of the area"
+    half_the_mass = concentration(inside, Seen("cat", 0.5, 0.5, 0.5, 1.0))
+    assert half_the_mass == pytest.approx(2.0), "in a quarter of the area"
 
 
 def test_the_noun_of_the_shipped_model_looks_at_its_object() -> None:
-    """Of 50 pictures at 20 steps: 1.55 (1.43 to 1.67), and above chance in all; here few pictures, few steps, much slack."""
+    """50 pictures at 20 steps give 1.55 (1.43 to 1.67), all of them above chance; here are few of both, and slack."""
     model, oracle = load_text2im(resource("models", "emoji-base")), load_oracle(resource("models", "emoji-oracle"))
     rows = {row.role: row for row in localisation(model, oracle, 8, Sampling(steps=8))}
     noun, article = rows["the noun"], rows["its article"]
