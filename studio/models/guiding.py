@@ -51,7 +51,8 @@ class GuidanceSettings:
     """What guides a run: the kinds in `strengths` act together, none means eps(x|y) as it is.
 
     negative: the prompt that classifier-free guidance leads away from. target: the class a classifier guides to, ""
-    for the first thing in the prompt that it knows. clip, classifier: models by bundled name or folder.
+    for the first thing in the prompt that it knows. clip_prompt: what CLIP leads to, in the words of
+    `studio.ml.clip.prompts`, "" for the prompt. clip, classifier: models by bundled name or folder.
     """
 
     strengths: Mapping[GuidanceKind, Strength] = field(
@@ -60,6 +61,7 @@ class GuidanceSettings:
     negative: str = ""
     target: str = ""
     clip: str = DEFAULT_CLIP
+    clip_prompt: str = ""
     classifier: str = DEFAULT_CLASSIFIER
 
 
@@ -79,12 +81,19 @@ class Guiding:
 
 
 def open_guidance(
-    model: Drawing, prompts: Sequence[str], settings: GuidanceSettings, ctx: JobContext, *, precision: str = "auto"
+    model: Drawing,
+    prompts: Sequence[str],
+    settings: GuidanceSettings,
+    ctx: JobContext,
+    *,
+    precision: str = "auto",
+    drawn: Sequence[str] | None = None,
 ) -> Generator[Event | Offload, Any, Guiding]:
     """Guidance of a batch that `model` draws, picture i towards prompts[i]; companions come through the engine's cache.
 
-    A model without a condition takes no classifier-free guidance. Raises ModelMissing and CompanionMismatch for a
-    companion that is not there or does not fit, NoClass, and what the loaders raise.
+    drawn: the prompts the model itself is given, where they are others. A model without a condition takes no
+    classifier-free guidance. Raises ModelMissing and CompanionMismatch for a companion that is not there or does not
+    fit, NoClass, and what the loaders raise.
     """
     from studio.ml.diffusion.classifier import UnknownClass
     from studio.ml.diffusion.gradients import ClassifierGuidance, ClipGuidance, PlainClipGuidance, together
@@ -107,13 +116,14 @@ def open_guidance(
     if "clip" in scales or "clip-x0" in scales:
         clip = yield from open_clip(settings.clip, ctx, precision=precision)
         companions["clip"] = clip.sha256
-        text = clip.encode_text(prompts)
+        text = clip.encode_text([settings.clip_prompt] * len(prompts) if settings.clip_prompt else prompts)
         if "clip" in scales:
             check_same_noise(clip, model, "CLIP guidance")
             guides.append(ClipGuidance(clip, text, scales["clip"], T=model.schedule.T))
         if "clip-x0" in scales:
             check_same_size(clip, model, "CLIP guidance")
-            guides.append(PlainClipGuidance(clip, text, _denoiser(model, prompts), model.schedule, scales["clip-x0"]))
+            denoiser = denoiser_of(model, prompts if drawn is None else drawn)
+            guides.append(PlainClipGuidance(clip, text, denoiser, model.schedule, scales["clip-x0"]))
     unconditional = isinstance(model, Unconditional)
     return Guiding(
         scale=None if unconditional else scales.get("classifier-free"),
@@ -157,8 +167,8 @@ def _indices(classes: Sequence[int], model: Drawing) -> Any:
     return torch.tensor(classes, device=model.device)
 
 
-def _denoiser(model: Drawing, prompts: Sequence[str]) -> Denoiser:
-    """eps(x_t | y) of the network that draws, to be differentiated through."""
+def denoiser_of(model: Drawing, prompts: Sequence[str]) -> Denoiser:
+    """eps(x_t | y) of the network that draws, without guidance."""
     from studio.ml.diffusion.denoiser import ClassDenoiser
     from studio.ml.diffusion.unconditional import Unconditional
 

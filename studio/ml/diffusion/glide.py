@@ -33,17 +33,21 @@ class TextToImage(TextModel):
         cond_fn: GradientFn | None = None,
         resume: Resume | None = None,
         max_batch: int | None = None,
+        skip_unused: bool = False,
     ) -> Iterator[StepRecord]:
         """Step records of one batch, picture i from prompts[i] and seeds[i]; the last `x` are the pictures, in [-1, 1].
 
         An empty prompt is unconditional. scale: eps_u + scale (eps_c - eps_u), u being the `negative` prompt; None
         computes eps_c alone. cond_fn: gradients that guide besides (`gradients.together`). resume: go on after a step
         of a run with the same seeds and sampling. max_batch: largest batch the network is given; guidance doubles it.
+        skip_unused: leave eps_u out of steps where a scale that changes is 1, which costs its part in their records.
         Everything is checked before this returns; raises ValueError (also its kinds ScheduleError and NoiseKeyError).
         """
         noise = self.noise(prompts, seeds)
         visited = sampling.schedule(self.schedule)
-        guidance = None if scale is None else ClassifierFree(scale, T=self.schedule.T, max_batch=max_batch)
+        guidance = None if scale is None else ClassifierFree(
+            scale, T=self.schedule.T, max_batch=max_batch, skip_unused=skip_unused
+        )
         denoiser = self.denoiser(prompts, negative=negative)
         model: GuidedModel = Unguided().of(denoiser) if guidance is None else guidance.of(denoiser)
         x = noise.initial((3, self.image_size, self.image_size))
