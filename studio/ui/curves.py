@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QFont, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from studio.ui.theme import theme
-from studio.ui.tokens import FONT_PX
 
 _REFRESH_MS = 33
 _MAX_POINTS = 100_000
@@ -139,19 +138,10 @@ class Curves(QWidget):
         self._items[name].setSymbol("o" if alone else None)
 
     def _restyle(self) -> None:
-        colours, plot = theme(), self._plot.getPlotItem()
-        small = QFont(self.font())
-        small.setPixelSize(FONT_PX["small"])
-        self._plot.setBackground(colours.color("plot.background"))
-        plot.showGrid(x=True, y=True, alpha=0.12)
-        for side, text in (("bottom", self._labels[0]), ("left", self._labels[1])):
-            axis = plot.getAxis(side)
-            axis.setPen(colours.color("plot.grid"))
-            axis.setTextPen(colours.color("plot.axis"))
-            axis.setStyle(tickLength=0, tickFont=small, hideOverlappingLabels=True)
-            if text:
-                axis.setLabel(text, **{"color": colours.tokens.plot["axis"], "font-size": f"{FONT_PX['small']}px"})
-        self._marker.setPen(self._pg.mkPen(colours.color("muted"), style=Qt.PenStyle.DashLine))
+        from studio.ui.plot_axis import style_axes
+
+        style_axes(self._plot, self._labels)
+        self._marker.setPen(self._pg.mkPen(theme().color("muted"), style=Qt.PenStyle.DashLine))
         for name in self._items:
             self._items[name].setPen(self._pen(name))
         self._write_legend()

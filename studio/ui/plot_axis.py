@@ -11,6 +11,9 @@ from collections.abc import Sequence
 import pyqtgraph as pg
 from PySide6.QtGui import QFont, QFontMetricsF
 
+from studio.ui.theme import theme
+from studio.ui.tokens import FONT_PX
+
 _GAP = 14  # pixels between two numbers side by side
 _ROUND = (1, 2, 5, 10)
 
@@ -54,3 +57,19 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
             return 2.0 * metrics.height()
         ends = [math.floor(low / step) * step, math.ceil(high / step) * step]
         return max(metrics.horizontalAdvance(text) for text in self.tickStrings(ends, 1.0, step)) + _GAP
+
+
+def style_axes(plot: pg.PlotWidget, labels: tuple[str, str]) -> None:
+    """Give a plot the theme's background, grid, axes and the labels (x, y); call it again when the theme changes."""
+    colours, item = theme(), plot.getPlotItem()
+    small = QFont(plot.font())
+    small.setPixelSize(FONT_PX["small"])
+    plot.setBackground(colours.color("plot.background"))
+    item.showGrid(x=True, y=True, alpha=0.12)
+    for side, text in (("bottom", labels[0]), ("left", labels[1])):
+        axis = item.getAxis(side)
+        axis.setPen(colours.color("plot.grid"))
+        axis.setTextPen(colours.color("plot.axis"))
+        axis.setStyle(tickLength=0, tickFont=small, hideOverlappingLabels=True)
+        if text:
+            axis.setLabel(text, **{"color": colours.tokens.plot["axis"], "font-size": f"{FONT_PX['small']}px"})
