@@ -21,6 +21,8 @@ BENCHES = {
     "lag": "how late the window answers while the engine works",
     "responses": "cancel, and replace on the quick lane",
     "sampling": "our sampling loop against diffusers'",
+    "accelerator": "our sampling against a diffusers pipeline, on the accelerator where there is one",
+    "upsampling": "time to enlarge one picture",
     "quality": "few-step default against 100 DDPM steps, as the oracle sees it",
 }
 
