@@ -1,4 +1,4 @@
-"""A request put to work: model and request in, one step record per network evaluation out. On the engine's thread."""
+"""A run put to work: step records of one stage or two out, and what a step shows as numpy. On the engine's thread."""
 
 from __future__ import annotations
 
@@ -8,54 +8,76 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.host.pictures import Pixels, to_pixels
-from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.trajectory import StepData
+from studio_plugins.generate.trajectory import StepData, TermData
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from studio.ml.diffusion.guidance import GuidanceParts
     from studio.ml.diffusion.sampler import StepRecord
-    from studio.models.opening import Drawing
+    from studio.ml.diffusion.upsampling import StageRecord
+    from studio_plugins.generate.preparing import Run
+
+_NORMS = 4  # rows of _norms
 
 
-def draw(model: Drawing, request: GenerateRequest) -> Iterator[StepRecord]:
-    """The steps of a run, one network evaluation (of both branches) each; picture i has seed + i. Raises ValueError."""
+def draw(run: Run) -> Iterator[StageRecord]:
+    """The steps of a run, stage after stage; picture i has seed + i. Raises ValueError."""
     from studio.ml.diffusion.sampling import Sampling
+    from studio.ml.diffusion.upsampling import StageRecord, cascade
 
-    return model.sample(
-        [request.prompt] * request.batch,
-        range(request.seed, request.seed + request.batch),
-        scale=None if request.unconditional else request.guidance_scale,
+    request, guiding = run.request, run.guiding
+    prompts = [request.condition] * request.batch
+    seeds = range(request.seed, request.seed + request.batch)
+    drawing = run.model.sample(
+        prompts,
+        seeds,
+        scale=guiding.scale,
+        negative=guiding.negative,
         sampling=Sampling(request.sampler, request.steps, eta=request.eta),
+        cond_fn=guiding.cond_fn,
+    )
+    upsampler = run.upsampler
+    if upsampler is None:
+        return (StageRecord("base", step) for step in drawing)
+    guided = request.upsample_scale != 1 and not request.unconditional
+    return cascade(
+        drawing,
+        lambda small: upsampler.sample(
+            small,
+            prompts,
+            [seed + request.upsample_seed for seed in seeds],
+            scale=request.upsample_scale if guided else None,
+            negative=guiding.negative,
+            sampling=run.second_sampling,
+        ),
     )
 
 
-def overflow(prompt: str, model: Drawing) -> int | None:
-    """How many tokens at the end of a prompt a released model leaves out; None for a model that takes no prompt."""
-    from studio.ml.diffusion.unconditional import Unconditional
-    from studio.ml.diffusion.words import WordTokenizer
-
-    if isinstance(model, Unconditional):
-        return None
-    return 0 if isinstance(model.tokenizer, WordTokenizer) else model.overflow(prompt)
-
-
-def step_data(record: StepRecord, model: Drawing, *, unconditional: bool) -> StepData:
-    """A step as numpy. Pictures and norms leave the device in one copy, the only wait for it in a step."""
+def step_data(record: StageRecord, run: Run) -> StepData:
+    """A step as numpy. Pictures and numbers leave the device in one copy, the only wait for it in a step."""
     import torch
 
-    x_t, x0 = record.x_t.float(), record.x0.float()
-    packed = torch.cat([x_t.flatten(), x0.flatten(), _norms(record, unconditional).flatten()]).cpu().numpy()
+    step = record.step
+    schedule = run.model.schedule if record.stage == "base" or run.upsampler is None else run.upsampler.schedule
+    x_t, x0 = step.x_t.float(), step.x0.float()
+    numbers = torch.cat([_norms(step.parts, run.request.unconditional), _guided(step.parts), _terms(step.parts)])
+    packed = torch.cat([x_t.flatten(), x0.flatten(), numbers.flatten()]).cpu().numpy()
     size, batch = x_t.numel(), len(x_t)
     pictures = packed[: 2 * size].reshape(2, *x_t.shape).transpose(0, 1, 3, 4, 2)
+    rows = packed[2 * size :].reshape(-1, batch).copy()
+    terms = rows[_NORMS + 1 :].reshape(-1, len(TermData._fields), batch)
     return StepData(
-        index=record.index,
-        total=record.total,
-        t=record.t,
-        alpha_bar=float(model.schedule.alphas_cumprod[record.t]),
+        index=step.index,
+        total=step.total,
+        t=step.t,
+        alpha_bar=float(schedule.alphas_cumprod[step.t]),
         x_t=np.ascontiguousarray(pictures[0], np.float16),
         x0=to_pixels(pictures[1]),
-        norms=packed[2 * size :].reshape(4, batch).copy(),
+        norms=rows[:_NORMS],
+        stage=record.stage,
+        guided=rows[_NORMS],
+        terms={term.name: TermData(*row) for term, row in zip(step.parts.terms, terms, strict=True)},
     )
 
 
@@ -64,17 +86,48 @@ def pictures_of(record: StepRecord) -> Pixels:
     return to_pixels(record.x.float().permute(0, 2, 3, 1).cpu().numpy())
 
 
-def _norms(record: StepRecord, unconditional: bool) -> Tensor:
+def evaluations_of(parts: GuidanceParts) -> tuple[int, int]:
+    """(evaluations of the drawing network, gradients through networks that guide) of one step, per picture."""
+    gradients = [term for term in parts.terms if term.score is not None]
+    through_the_drawing = sum(term.name == "clip-x0" for term in gradients)
+    return 1 + (parts.eps_uncond is not None) + through_the_drawing, len(gradients)
+
+
+def _norms(parts: GuidanceParts, unconditional: bool) -> Tensor:
     """[4, B] on the device: ‖ε(x|y)‖, ‖ε(x|∅)‖, ‖difference‖, cosine; NaN for what was not computed."""
     import torch
 
-    first = record.parts.eps_cond.float().flatten(1)
+    first = parts.eps_cond.float().flatten(1)
     norm = first.norm(dim=1)
     unknown = torch.full_like(norm, torch.nan)
-    if unconditional or record.parts.eps_uncond is None:
+    if parts.eps_uncond is None:
         # Without a prompt, "the condition" is the empty text itself.
-        return torch.stack([unknown, norm, unknown, unknown])
-    second = record.parts.eps_uncond.float().flatten(1)
+        seen = [unknown, norm] if unconditional else [norm, unknown]
+        return torch.stack([*seen, unknown, unknown])
+    second = parts.eps_uncond.float().flatten(1)
     other = second.norm(dim=1)
     cosine = (first * second).sum(dim=1) / (norm * other).clamp_min(torch.finfo(torch.float32).tiny)
     return torch.stack([norm, other, (first - second).norm(dim=1), cosine])
+
+
+def _guided(parts: GuidanceParts) -> Tensor:
+    """[1, B]: ‖ε̂‖, all guidance included."""
+    used = parts.eps.float()
+    for term in parts.terms:
+        if term.score is not None:  # classifier-free guidance is in eps already
+            used = used + term.eps.float()
+    return used.flatten(1).norm(dim=1)[None]
+
+
+def _terms(parts: GuidanceParts) -> Tensor:
+    """[3·K, B]: length, scale and score of each term; NaN for the score of classifier-free guidance."""
+    import torch
+
+    if not parts.terms:
+        return parts.eps.new_zeros((0, len(parts.eps)), dtype=torch.float32)
+    rows = []
+    for term in parts.terms:
+        norm = term.eps.float().flatten(1).norm(dim=1)
+        score = torch.full_like(norm, torch.nan) if term.score is None else term.score.float()
+        rows += [norm, term.scale.float(), score]
+    return torch.stack(rows)

@@ -98,9 +98,17 @@ def open_place(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, M
         info = read_info(place, bundled=False)
         assert info is not None  # `_place_of` has read it
         return info
-    text = getattr(model.net, "text", None)
-    title, length = f"{model.name} ({place.name})", text.text_ctx if text is not None else 0
-    return ModelInfo(str(place), title, place, model.image_size, length=length, prompted=text is not None)
+    text, classes = getattr(model.net, "text", None), getattr(model, "classes", ())
+    return ModelInfo(
+        id=str(place),
+        title=f"{model.name} ({place.name})",
+        folder=place,
+        size=model.image_size,
+        length=text.text_ctx if text is not None else 0,
+        prompted=text is not None or bool(classes),
+        kind="text2im" if text is not None else "class-conditional" if classes else "unconditional",
+        classes=classes,
+    )
 
 
 def save_shelf(shelf: Shelf, ctx: JobContext) -> Generator[Event | Offload, Any, None]:

@@ -23,11 +23,13 @@ def tokenizer_of(info: ModelInfo) -> WordTokenizer | None:
 
 def suggestions(info: ModelInfo) -> list[str]:
     """Words and phrases to offer while typing."""
-    return sorted({word for word in (*info.words, *info.phrases) if len(word) > 1}, key=str.casefold)
+    return sorted({word for word in (*info.words, *info.phrases, *info.classes) if len(word) > 1}, key=str.casefold)
 
 
 def examples(info: ModelInfo) -> list[str]:
-    """Example prompts of which the model knows every word."""
+    """Example prompts of which the model knows every word; some of its classes where a prompt is a class."""
+    if info.classes:
+        return list(info.classes[:: -(-len(info.classes) // _SHOWN)])
     tokenizer = tokenizer_of(info)
     return [text for text in EXAMPLES if tokenizer is None or not tokenizer.unknown(text)]
 
@@ -39,6 +41,8 @@ def remark(prompt: str, info: ModelInfo | None, tokenizer: WordTokenizer | None,
     """
     if info is not None and not info.prompted:
         return f"{info.title} draws without a prompt: what is written here and the guidance scale have no effect."
+    if info is not None and info.classes:
+        return _class_remark(prompt, info, typing=typing)
     if not prompt.strip():
         return "Empty prompt: the model draws without any condition, and the guidance scale has no effect."
     if info is None or tokenizer is None:
@@ -55,3 +59,13 @@ def remark(prompt: str, info: ModelInfo | None, tokenizer: WordTokenizer | None,
     if left:
         return f"{info.title} reads {info.length} words: the last {left} {'is' if left == 1 else 'are'} left out."
     return ""
+
+
+def _class_remark(prompt: str, info: ModelInfo, *, typing: bool) -> str:
+    wanted, names = prompt.strip().casefold(), [name.casefold() for name in info.classes]
+    number = wanted.isdecimal() and int(wanted) < len(names)
+    if number:
+        return f"Class {int(wanted)}: {info.classes[int(wanted)]}."
+    if wanted in names or (typing and any(name.startswith(wanted) for name in names)):
+        return ""
+    return f"{info.title} draws {len(names)} classes: write one of them (begin to type to see them), or its number."

@@ -14,9 +14,9 @@ from typing import Any
 
 from studio.resources import resource
 
-DRAWS = ("text2im",)
+DRAWS = ("text2im", "class-conditional", "unconditional")
 KINDS = (*DRAWS, "upsample", "inpaint", "upsample-inpaint", "clip", "classifier")
-"""Kinds of models a panel can open; those in DRAWS make a picture from nothing but a prompt."""
+"""Kinds of models a panel can open; those in DRAWS make a picture from a prompt, a class or nothing."""
 _MAX_CONFIG = 4 << 20
 _WEIGHTS = "model*.safetensors"
 CHECKPOINTS = (".pt", ".safetensors")
@@ -37,8 +37,8 @@ class ModelInfo:
 
     id: what a request names it by (the folder's name for bundled models, the whole path for others). size: pixels of
     a side. words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
-    prompted: whether it takes a prompt at all. classes: what a classifier tells apart. A released checkpoint has its
-    file (or folder of shards) as `folder`.
+    prompted: whether it takes a prompt at all. classes: what a classifier tells apart, and what a class-conditional
+    model draws: there a prompt is one of them. A released checkpoint has its file (or folder of shards) as `folder`.
     """
 
     id: str
@@ -126,7 +126,7 @@ def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
             words=tuple(str(word) for word in _table(config, "tokenizer").get("words", ())),
             phrases={str(k): str(v) for k, v in dict(_table(config, "tokenizer").get("phrases", {})).items()},
             length=int(_table(config, "network").get("text_ctx", 0)),
-            prompted=kind != "classifier",
+            prompted=kind not in ("classifier", "unconditional"),
             kind=kind,
             classes=tuple(str(name) for name in config.get("classes", ())),
         )

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from studio.models.opening import Drawing
 
 OPENS = (
-    "What can be opened: GLIDE's 64x64 base and inpainting models, ADM U-Nets without classes, and models trained with "
-    "this studio."
+    "What can be opened here: GLIDE's 64x64 base and inpainting models, ADM U-Nets, and models trained with this "
+    "studio. Up-samplers, classifiers and CLIP are imported in the Models panel."
 )
 
 

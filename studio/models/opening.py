@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 from studio.engine import Event, JobContext, Offload, Progress
 from studio.models import checkpoints
-from studio.models.catalog import is_checkpoint, locate, weight_files
+from studio.models.catalog import is_checkpoint, locate, read_info, weight_files
 
 if TYPE_CHECKING:
     from studio.ml.diffusion.glide import TextToImage
-    from studio.ml.diffusion.unconditional import Unconditional
+    from studio.ml.diffusion.unconditional import ClassConditional, Unconditional
 
-    Drawing = TextToImage | Unconditional
+    Drawing = TextToImage | Unconditional | ClassConditional
 
 Loader = Callable[..., Any]
 """(folder, device=, dtype=) -> model, as `studio.ml.diffusion.glide.load_text2im`."""
 
 
 def open_drawing(model: str, ctx: JobContext, *, precision: str = "auto") -> Generator[Event | Offload, Any, Drawing]:
-    """A model that draws from a prompt or from nothing: a bundled name, a model folder or a released checkpoint.
+    """A model that draws from a prompt, a class or nothing: a bundled name, a model folder or a released checkpoint.
 
     A released `.pt` file is converted first, once. precision: "auto" is the device's own. Raises ModelMissing,
     ModelUnreadable, and what `load_text2im` raises for weights that cannot be used.
     """
     place = locate(model)
     if not is_checkpoint(place):
-        bundled: Drawing = yield from open_folder(model, _text2im, ctx, precision=precision)
-        return bundled
+        kept: Drawing = yield from open_folder(model, _drawing, ctx, precision=precision)
+        return kept
     cache = checkpoints.cache_folder(ctx)
     dtype = ctx.dtype if precision == "auto" else precision
     key = _key("released", place, weight_files(place), ctx.device, dtype)
@@ -72,7 +72,14 @@ def _load(loader: Loader, place: Path, device: str, dtype: str) -> Any:
     return loader(place, device=device, dtype=getattr(torch, dtype))
 
 
-def _text2im(folder: Path, *, device: str, dtype: Any) -> TextToImage:
-    from studio.ml.diffusion.glide import load_text2im  # torch is imported on the worker, never on the window's thread
+def _drawing(folder: Path, *, device: str, dtype: Any) -> Drawing:
+    # torch is imported on the worker, never on the window's thread
+    from studio.ml.diffusion.glide import load_text2im
+    from studio.ml.diffusion.unconditional import load_class_conditional, load_unconditional
 
+    info = read_info(folder, bundled=False)
+    if info is not None and info.kind == "class-conditional":
+        return load_class_conditional(folder, device=device, dtype=dtype)
+    if info is not None and info.kind == "unconditional":
+        return load_unconditional(folder, device=device, dtype=dtype)
     return load_text2im(folder, device=device, dtype=dtype)

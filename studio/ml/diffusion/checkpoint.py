@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from studio.ml.diffusion.conversion import write_safetensors
 from studio.ml.diffusion.released import ReleasedNetwork, recognise
 from studio.ml.diffusion.unet import UNet
 from studio.ml.diffusion.weights import CorruptWeights, WeightsError, load_into, require_memory, sha256_of, shapes_in
@@ -70,15 +71,15 @@ def convert(path: Path, target: Path) -> None:
 
     `target` appears whole or not at all.
     """
-    require_memory(path.stat().st_size, f"To convert {path.name}, its weights")
+    if not _mappable(path):
+        require_memory(path.stat().st_size, f"To convert {path.name}, its weights")
     state = read_state(path)
     recognise({name: tuple(value.shape) for name, value in state.items()})
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(f".{os.getpid()}.part")
     try:
-        save_file({name: value.contiguous() for name, value in state.items()}, part)
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        for _ in write_safetensors(state, part):
+            pass
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -89,8 +90,23 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
     Raises UnsafeWeights or CorruptWeights.
     """
+    return _state(path, _read)
+
+
+def read_layout(path: Path) -> dict[str, Tensor]:
+    """As `read_state`, with tensors that have a shape and a number format and no content; their numbers are not read.
+
+    Raises UnsafeWeights or CorruptWeights.
+    """
+    found = _state(path, _read if _mappable(path) else _read_layout)
+    if sum(value.numel() * value.element_size() for value in found.values()) > path.stat().st_size:
+        raise CorruptWeights(f"{path.name} is damaged: its end is missing. Get it again from where it came.")
+    return found
+
+
+def _state(path: Path, read: Callable[[Path], Any]) -> dict[str, Tensor]:
     try:
-        found = _read(path)
+        found = read(path)
     except pickle.UnpicklingError as error:
         if _asks_for_code(path, error):
             raise UnsafeWeights(
@@ -110,12 +126,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> Any:
-    # Only zip archives (torch 1.6 and later) can be mapped. From a path, torch would go by a .safetensors suffix
-    # whatever the content.
-    if _head(path, 4) == b"PK\x03\x04" and path.suffix.lower() != ".safetensors":
+    if _mappable(path):
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     with path.open("rb") as stream:
         return torch.load(stream, map_location="cpu", weights_only=True)
+
+
+def _read_layout(path: Path) -> Any:
+    with FakeTensorMode(), path.open("rb") as stream:
+        return torch.load(stream, weights_only=True)
+
+
+def _mappable(path: Path) -> bool:
+    """Whether torch can map the file: zip archives only (torch 1.6 and later). From a path, torch would go by a
+    .safetensors suffix whatever the content."""
+    return _head(path, 4) == b"PK\x03\x04" and path.suffix.lower() != ".safetensors"
 
 
 def _head(path: Path, length: int) -> bytes:

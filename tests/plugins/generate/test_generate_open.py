@@ -21,6 +21,8 @@ from studio.models.shelf import Shelf
 from studio_plugins.generate.quick import open_place
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.script import script
+from studio_plugins.generate.words import examples, remark, suggestions
+from studio.ml.diffusion.classifier import UnknownClass
 
 from tests.ml.diffusion.test_bpe import VOCABULARY, write
 from tests.plugins.generate.conftest import NETWORK, TINY
@@ -130,6 +132,20 @@ def test_a_network_without_prompt_draws_from_noise_alone(released, tmp_path):
     assert result.pictures.shape == (2, 16, 16, 3) and (result.pictures[0] != result.pictures[1]).any()
 
 
+def test_a_network_of_classes_draws_the_class_the_prompt_names(released, tmp_path):
+    info, _ = run(open_place, released / "classes.pt", tmp_path)
+    assert info.prompted and info.kind == "class-conditional" and info.classes[3] == "class 3"
+    assert "class 3" in suggestions(info) and examples(info)[0] == "class 0"
+    assert remark("class 3", info, None) == "" and remark("3", info, None) == "Class 3: class 3."
+    assert "draws 10 classes" in remark("a cat", info, None) and remark("cl", info, None, typing=True) == ""
+    request = GenerateRequest(prompt="class 3", model=info.id, steps=3, sampler="ddim")
+    first, _ = run(generate, request, tmp_path)
+    other, _ = run(generate, request.replace(prompt="5"), tmp_path)
+    assert (first.pictures != other.pictures).any()
+    with pytest.raises(UnknownClass, match="none of the 10 classes"):
+        run(generate, request.replace(prompt="a cat"), tmp_path)
+
+
 def test_a_prompt_too_long_for_a_released_model_is_said(released, tmp_path):
     _, events = run(generate, GenerateRequest(prompt="cat" + " cat" * 49, model=str(released / "base.pt"), steps=1), tmp_path)
     assert any("last 42 tokens" in getattr(event, "text", "") for event in events)
@@ -176,7 +192,6 @@ def _empty(folder, monkeypatch):
 BAD = [
     _trap, _truncated, _no_vocabulary, _no_memory, _foreign, _empty,
     lambda folder, _: (folder / "up.pt", "Tiny up-sampler, which does not draw from text alone"),
-    lambda folder, _: (folder / "classes.pt", "Tiny ADM of classes, which does not draw"),
     lambda folder, _: (folder / "none.pt", "is not there"),
 ]  # fmt: skip
 
