@@ -28,9 +28,10 @@ def test_glide_load_is_the_size_of_the_released_base():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_every_way_runs_and_is_named():
-    names = []
-    for name, loop in accelerator.loops(SMALL, "cpu"):
-        loop()
-        names.append(name)
-    assert len(names) == 3 and "float32" in names[0] and "diffusers" in names[-1]
+def test_every_way_is_timed_and_ours_draw_the_same():
+    figures = list(accelerator.figures(SMALL, "cpu"))
+    times = [figure for figure in figures if figure.unit == "ms/picture"]
+    assert len(times) == 3 and "eager float32" in times[0].name and "diffusers" in times[-1].name
+    assert all(figure.value > 0 and "no accelerator here" in figure.note for figure in times)
+    (difference,) = [figure for figure in figures if figure.limit is not None]
+    assert difference.ok and "channels last" in difference.name
