@@ -7,16 +7,13 @@ from pathlib import Path
 
 import torch
 
-from studio.ml.diffusion.bpe import load_bpe
 from studio.ml.diffusion.checkpoint import Checkpoint, open_checkpoint
 from studio.ml.diffusion.guidance import ClassifierFree, GradientFn, GuidedModel, Scale, Unguided
 from studio.ml.diffusion.model_folder import load_text_model
+from studio.ml.diffusion.released_text import text_model_of
 from studio.ml.diffusion.sampler import Resume, StepRecord
 from studio.ml.diffusion.sampling import Sampling, run
-from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.text_model import TextModel
-from studio.ml.diffusion.unet import Text2ImUNet
-from studio.ml.diffusion.weights import WeightsError
 
 
 class TextToImage(TextModel):
@@ -74,17 +71,5 @@ def text2im_of(
     checkpoint: Checkpoint, path: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> TextToImage:
     """As `load_released_text2im`, from a checkpoint already opened; `path` is what messages call it."""
-    network = checkpoint.network
-    if network.kind not in ("text2im", "inpaint"):
-        raise WeightsError(
-            f"{path.name} is {network.title}, which does not draw from text alone; open a 64x64 GLIDE base model."
-        )
-    tokenizer = load_bpe(checkpoint.beside)
-    net = checkpoint.load(device=device, dtype=dtype)
-    assert isinstance(net, Text2ImUNet)
-    if tokenizer.size != net.text.n_vocab:
-        raise WeightsError(
-            f"The vocabulary beside {path.name} has {tokenizer.size} tokens, not GPT-2's {net.text.n_vocab}."
-        )
-    schedule = Schedule.named(network.schedule)
-    return TextToImage(network.title, net, tokenizer, schedule, network.image_size, sha256=checkpoint.sha256)
+    instead = "which does not draw from text alone; open a 64x64 GLIDE base model."
+    return text_model_of(checkpoint, path, TextToImage, ("text2im", "inpaint"), instead, device=device, dtype=dtype)

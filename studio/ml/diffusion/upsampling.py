@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from studio.ml.diffusion.checkpoint import Checkpoint
 from studio.ml.diffusion.guidance import ClassifierFree, GradientFn, GuidedModel, Scale, Unguided
 from studio.ml.diffusion.model_folder import load_text_model, read_config
+from studio.ml.diffusion.released_text import text_model_of
 from studio.ml.diffusion.sampler import Resume, StepRecord
 from studio.ml.diffusion.sampling import Sampling, run
 from studio.ml.diffusion.text_model import TextModel
@@ -95,6 +97,17 @@ def load_upsampler(folder: Path, *, device: str = "cpu", dtype: torch.dtype = to
     model = load_text_model(folder, Upsampler, "upsample", device=device, dtype=dtype)
     model.sampling = read_config(folder).sampling or model.sampling
     return model
+
+
+def upsampler_of(
+    checkpoint: Checkpoint, path: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Upsampler:
+    """GLIDE's released up-sampling model, opened by `open_checkpoint`; `path` is what messages call it.
+
+    GPT-2's vocabulary must lie beside it. Raises WeightsError, and what `load_bpe` raises.
+    """
+    instead = "which does not enlarge pictures; open GLIDE's up-sampling model."
+    return text_model_of(checkpoint, path, Upsampler, ("upsample",), instead, device=device, dtype=dtype)
 
 
 @dataclass(frozen=True, eq=False)

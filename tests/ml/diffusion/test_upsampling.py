@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from studio.ml.diffusion import released
+from studio.ml.diffusion.checkpoint import open_checkpoint
 from studio.ml.diffusion.glide import TextToImage, load_text2im
 from studio.ml.diffusion.model_folder import BadModelFolder
 from studio.ml.diffusion.noise import NoiseSource
+from studio.ml.diffusion.released import ReleasedNetwork
 from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import NETWORKS, split_config
-from studio.ml.diffusion.upsampling import Upsampler, averaged, cascade, eight_bit, load_upsampler
+from studio.ml.diffusion.upsampling import Upsampler, averaged, cascade, eight_bit, load_upsampler, upsampler_of
+from studio.ml.diffusion.weights import WeightsError
 from studio.ml.diffusion.words import WordTokenizer
 from tests.ml.diffusion.goldens import golden_fill
+from tests.ml.diffusion.test_bpe import VOCABULARY, write
 from tests.ml.diffusion.tiny import NETWORK, WORDS, model_folder, tiny_net
 
 SIZE, SMALL = 16, 4
@@ -146,3 +151,22 @@ def test_a_model_folder_says_how_it_is_sampled(tmp_path, net, small):
         load_upsampler(model_folder(tmp_path / "text"))
     with pytest.raises(BadModelFolder, match="text2im"):
         load_text2im(tmp_path / "plain")
+
+
+def test_a_released_checkpoint_enlarges(tmp_path, monkeypatch, net, small):
+    text = net.text.model_copy(update={"n_vocab": len(VOCABULARY)})
+    tiny = ReleasedNetwork("tiny", "Tiny GLIDE", "upsample", SIZE, "linear", net.config, text)
+    base = ReleasedNetwork("base", "Tiny base", "text2im", SIZE, "linear", tiny_net().config, text)
+    monkeypatch.setattr(released, "released_networks", lambda: {"tiny": tiny, "base": base})
+    # the padding id of GPT-2 lies outside this small vocabulary
+    monkeypatch.setattr("studio.ml.diffusion.bpe.END", 0)
+    write(tmp_path)
+    paths = tmp_path / "up.pt", tmp_path / "base.pt"
+    for path, network in zip(paths, (tiny, base), strict=True):
+        torch.save(network.build(device="cpu").state_dict(), path)
+    opened, other = (open_checkpoint(path, tmp_path / "cache") for path in paths)
+    model = upsampler_of(opened, paths[0])
+    assert (model.name, model.image_size, model.schedule.name) == ("Tiny GLIDE", SIZE, "linear")
+    assert last(model.sample(small, PROMPTS, SEEDS, sampling=FAST)).x.isfinite().all()
+    with pytest.raises(WeightsError, match="Tiny base, which does not enlarge"):
+        upsampler_of(other, paths[1])
