@@ -1,0 +1,112 @@
+"""What the points on screen say of GLIDE's finding, in one sentence worked out from them.
+
+GLIDE (arXiv 2112.10741, section 4 and figure 6): classifier-free guidance beats CLIP guidance, and CLIP guidance wins
+only on the CLIP score, the number it climbs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from studio.ml.evaluation.points import Guidance, Point
+from studio_plugins.tradeoff.words import GUIDANCE_NAMES, percent
+
+Winner = Literal["classifier-free", "clip", "open"]
+Z = 1.96
+"""Standard errors of a 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Who draws more right pictures and who has the higher CLIP score; "open" where the intervals do not tell.
+
+    holds: whether both are as GLIDE found, None while that is open or a curve is missing.
+    """
+
+    quality: Winner
+    clip_score: Winner
+    holds: bool | None
+    sentence: str
+
+
+def finding(points: Sequence[Point]) -> Finding:
+    """Compare the best points of classifier-free and CLIP guidance, each by its own scale."""
+    free, clip = _of(points, "classifier-free"), _of(points, "clip")
+    scored = [point for point in (*free, *clip) if point.clip_score is not None]
+    if not free or not clip or len(scored) < len(free) + len(clip):
+        return Finding("open", "open", None, _missing(free, clip))
+    right = {"classifier-free": _best(free, _accuracy), "clip": _best(clip, _accuracy)}
+    similar = {"classifier-free": _best(free, _score), "clip": _best(clip, _score)}
+    quality = _winner(right["classifier-free"].interval, right["clip"].interval)
+    score = _winner(_score_interval(similar["classifier-free"]), _score_interval(similar["clip"]))
+    holds = None if "open" in (quality, score) else quality == "classifier-free" and score == "clip"
+    shares = _pair(right["classifier-free"], right["clip"], lambda point: percent(point.accuracy))
+    cosines = _pair(similar["classifier-free"], similar["clip"], lambda point: f"{_score(point):.3f}")
+    sentence = f"{_verdict(holds)} {_quality_words(quality)} ({shares}), and {_score_words(score)} ({cosines})."
+    return Finding(quality, score, holds, sentence)
+
+
+def _of(points: Sequence[Point], guidance: Guidance) -> list[Point]:
+    return [point for point in points if point.kind == guidance]
+
+
+def _best(points: Sequence[Point], by: Callable[[Point], float]) -> Point:
+    """The highest; of equal ones that of the smaller scale."""
+    return max(points, key=lambda point: (by(point), -point.scale))
+
+
+def _accuracy(point: Point) -> float:
+    return point.accuracy
+
+
+def _score(point: Point) -> float:
+    return -math.inf if point.clip_score is None else point.clip_score
+
+
+def _score_interval(point: Point) -> tuple[float, float]:
+    spread = Z * (point.clip_error or 0.0)
+    return _score(point) - spread, _score(point) + spread
+
+
+def _winner(free: tuple[float, float], clip: tuple[float, float]) -> Winner:
+    """Whose 95 % interval lies wholly above the other's."""
+    if free[0] > clip[1]:
+        return "classifier-free"
+    return "clip" if clip[0] > free[1] else "open"
+
+
+def _pair(free: Point, clip: Point, value: Callable[[Point], str]) -> str:
+    return f"{value(free)} at s = {free.scale:g} against {value(clip)} at s = {clip.scale:g}"
+
+
+def _verdict(holds: bool | None) -> str:
+    if holds is None:
+        return "GLIDE’s finding is not decided by these pictures:"
+    return "GLIDE’s finding holds here:" if holds else "GLIDE’s finding does not hold here:"
+
+
+def _quality_words(winner: Winner) -> str:
+    return {
+        "classifier-free": "classifier-free guidance draws more right pictures than CLIP guidance",
+        "clip": "CLIP guidance draws more right pictures than classifier-free guidance",
+        "open": "the best shares of right pictures of classifier-free and CLIP guidance cannot be told apart",
+    }[winner]
+
+
+def _score_words(winner: Winner) -> str:
+    return {
+        "classifier-free": "classifier-free guidance has the higher CLIP score too",
+        "clip": "CLIP guidance has the higher CLIP score",
+        "open": "their highest CLIP scores cannot be told apart",
+    }[winner]
+
+
+def _missing(free: Sequence[Point], clip: Sequence[Point]) -> str:
+    """Which curve is still to come."""
+    missing = [GUIDANCE_NAMES["classifier-free"].lower()] * (not free) + [GUIDANCE_NAMES["clip"]] * (not clip)
+    if missing:
+        return f"To compare with GLIDE’s finding, points of {' and '.join(missing)} guidance are needed."
+    return "To compare with GLIDE’s finding, every point needs a CLIP score."

@@ -1,0 +1,54 @@
+"""Small jobs that touch the disk, for the quick lane: read a sweep back, keep what a cancelled one has."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from studio.engine import Event, JobContext, Offload, Progress
+from studio.host.results import ResultsStore
+from studio_plugins.tradeoff.keeping import keep, read_record
+from studio_plugins.tradeoff.results import TradeoffResult
+
+FIND_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class FindOrder:
+    """Which result to look for: the newest of exactly this request."""
+
+    kind: str
+    request: Mapping[str, Any]
+
+
+def load_sweep(record_id: str, ctx: JobContext) -> Generator[Event | Offload, Any, TradeoffResult]:
+    """A stored sweep with its pictures. Raises ResultMissing, SweepUnreadable, RequestError."""
+    yield Progress(0, 1, "reading the sweep")
+    done: TradeoffResult = yield Offload(_read, ctx.services["results"], record_id)
+    return done
+
+
+def find_sweep(order: FindOrder, ctx: JobContext) -> Generator[Event | Offload, Any, TradeoffResult | None]:
+    """The newest stored sweep of exactly this request, None when there is none (any more)."""
+    yield Progress(0, 1, "looking for the sweep")
+    done: TradeoffResult | None = yield Offload(_find, ctx.services["results"], order)
+    return done
+
+
+def keep_sweep(result: TradeoffResult, ctx: JobContext) -> Generator[Event | Offload, Any, TradeoffResult]:
+    """Save a sweep that was cancelled on the way, or could not be saved before."""
+    yield Progress(0, 1, "saving")
+    done: TradeoffResult = yield Offload(keep, result, ctx.services.get("results"))
+    return done
+
+
+def _read(store: ResultsStore, record_id: str) -> TradeoffResult:
+    return read_record(store.get(record_id), store.files(record_id))
+
+
+def _find(store: ResultsStore, order: FindOrder) -> TradeoffResult | None:
+    for record in store.records(kind=order.kind, limit=FIND_LIMIT):
+        if record.request == order.request:
+            return _read(store, record.id)
+    return None

@@ -1,0 +1,60 @@
+"""The sentence on GLIDE's finding: it must follow the points, whichever way they lie."""
+
+from __future__ import annotations
+
+import pytest
+from studio.ml.evaluation.points import Point
+from studio_plugins.tradeoff.finding import finding
+
+
+def point(kind, scale, right, score, error=0.004, pictures=100):
+    return Point(
+        kind=kind, scale=scale, pictures=pictures, right=right, frechet=1, diversity=1, clip_score=score, clip_error=error
+    )
+
+
+UNGUIDED = point("unguided", 0, 60, 0.70)
+
+
+def test_glides_finding_is_recognised():
+    points = [UNGUIDED, point("classifier-free", 2, 90, 0.75), point("classifier-free", 3, 97, 0.78),
+              point("clip", 1, 75, 0.80), point("clip", 5, 40, 0.90)]  # fmt: skip
+    found = finding(points)
+    assert (found.quality, found.clip_score, found.holds) == ("classifier-free", "clip", True)
+    assert "holds here" in found.sentence
+    assert "97 % at s = 3 against 75 % at s = 1" in found.sentence
+    assert "0.780 at s = 3 against 0.900 at s = 5" in found.sentence
+
+
+def test_the_opposite_is_told_as_such():
+    points = [point("classifier-free", 3, 60, 0.9), point("clip", 1, 95, 0.8)]
+    found = finding(points)
+    assert (found.quality, found.clip_score, found.holds) == ("clip", "classifier-free", False)
+    assert "does not hold here" in found.sentence and "CLIP guidance draws more right pictures" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("free", "clip", "quality", "score"),
+    [
+        (point("classifier-free", 3, 97, 0.78), point("clip", 1, 94, 0.90), "open", "clip"),
+        (point("classifier-free", 3, 97, 0.78), point("clip", 1, 60, 0.785), "classifier-free", "open"),
+        (point("classifier-free", 3, 12, 0.7, pictures=12), point("clip", 1, 9, 0.7, pictures=12), "open", "open"),
+    ],
+)
+def test_what_the_intervals_do_not_tell_stays_open(free, clip, quality, score):
+    found = finding([free, clip])
+    assert (found.quality, found.clip_score, found.holds) == (quality, score, None)
+    assert "not decided" in found.sentence and "cannot be told apart" in found.sentence
+
+
+def test_without_both_curves_nothing_is_claimed():
+    assert "classifier-free and CLIP" in finding([UNGUIDED]).sentence
+    assert "points of CLIP guidance are needed" in finding([point("classifier-free", 3, 9, 0.5)]).sentence
+    unscored = [point("classifier-free", 3, 9, None, None), point("clip", 3, 9, None, None)]
+    assert "needs a CLIP score" in finding(unscored).sentence
+    assert all(finding(points).holds is None for points in ([], [UNGUIDED], unscored))
+
+
+def test_of_equally_good_points_the_gentler_counts():
+    points = [point("classifier-free", 8, 97, 0.7), point("classifier-free", 2, 97, 0.7), point("clip", 1, 50, 0.9)]
+    assert "97 % at s = 2" in finding(points).sentence
