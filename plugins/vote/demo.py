@@ -1,0 +1,40 @@
+"""A good example for the manual, without the engine: two rendered scenes, one as its prompt says and one the other way round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.ml.data.captions import plain_caption
+from studio.ml.data.scenes import Placed, Scene, render
+from studio_plugins.vote.contest import Contest, Pair
+from studio_plugins.vote.entries import Entry
+from studio_plugins.vote.jobs import Round, Survey
+from studio_plugins.vote.request import VoteRequest
+from studio_plugins.vote.votes import Ballots
+
+if TYPE_CHECKING:
+    from studio_plugins.vote.panel import VotePanel
+
+PIXELS = 64
+FIELD = "rendered"
+
+
+def show(panel: VotePanel) -> None:
+    """Put the example into the panel."""
+    cat, apple = Placed("cat", 0.27, 0.5, 0.42), Placed("red apple", 0.73, 0.5, 0.42)
+    asked = Scene("relation", (cat, apple), "blue", relation="left of")
+    turned = Scene("relation", (Placed("cat", 0.73, 0.5, 0.42), Placed("red apple", 0.27, 0.5, 0.42)), "blue", relation="left of")
+    prompt = plain_caption(asked)
+    left, right = (
+        Entry("example", f"{name}.png", Path(), prompt, 0, {FIELD: name}) for name in ("the other way round", "as asked")
+    )
+    panel.desk.survey = Survey((left, right))
+    request = VoteRequest(question="prompt", field=FIELD)
+    panel.controls.offer([FIELD])
+    panel.controls.form.set_fields({"question": "prompt"})
+    panel.desk.contest = contest = Contest(request, (left, right))
+    panel.controls.show_contestants(contest.pictures, contest.contestants)
+    panel.insight.show_contest(contest)
+    panel.desk.round = Round(Ballots(), contest.pairs, Pair(left, right, FIELD), render(turned, PIXELS), render(asked, PIXELS))
+    panel.show_round()
