@@ -17,9 +17,11 @@ from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.imagemeta import ImageMetadata
 from studio_plugins.generate import jobs, quick
+from studio_plugins.generate.keeping import title_of
 from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.on_stage import OnStage
-from studio_plugins.generate.request import GenerateRequest, SweepRequest
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.results import GenerateResult, SweepResult
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.sweep import SweepState, sweep
@@ -60,13 +62,11 @@ class Desk(QObject):
         """Draw and keep. `front`: before others that wait; `instead`: of whatever runs or waits here."""
         if instead:
             self.cancel_all()
-        title = request.prompt.strip() or "without a prompt"
-        return self._submit(jobs.generate, request, title, front=front, queue=QUEUE)
+        return self._submit(jobs.generate, request, title_of(request), front=front, queue=QUEUE)
 
     def live(self, request: GenerateRequest) -> Task | None:
         """Draw without keeping, in place of the live run before."""
-        title = f"live: {request.prompt.strip() or 'without a prompt'}"
-        return self._submit(jobs.live, request, title, replace="live", priority=Priority.INTERACTIVE)
+        return self._submit(jobs.live, request, f"live: {title_of(request)}", replace="live", priority=Priority.INTERACTIVE)
 
     def grid(self, request: SweepRequest) -> Task | None:
         """Draw a sweep and keep it."""
@@ -162,11 +162,13 @@ class Desk(QObject):
             self.status.emit(text, event.done / event.total if event.total else 0.0)
         elif isinstance(event, Metric):
             if event.series == "seconds":
-                self._insight.show_cost(self.shown.request, round(event.x), event.y, "")
+                self._insight.show_time(round(event.x), event.y)
             else:
                 self._insight.add_point(event.series, event.x, event.y)
         elif isinstance(event, Snapshot) and isinstance(event.data, StepData):
             self._stage.add_step(event.data)
+        elif isinstance(event, Snapshot) and isinstance(event.data, jobs.Stages):
+            self._stage.expect(event.data.shown)
         elif isinstance(event, Snapshot) and isinstance(event.data, SweepState):
             self._cell = event.data.cell
         elif isinstance(event, Preview) and self.shown.sweep is not None:

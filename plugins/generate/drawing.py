@@ -40,14 +40,13 @@ def draw(run: Run) -> Iterator[StageRecord]:
     upsampler = run.upsampler
     if upsampler is None:
         return (StageRecord("base", step) for step in drawing)
-    guided = request.upsample_scale != 1 and not request.unconditional
     return cascade(
         drawing,
         lambda small: upsampler.sample(
             small,
             prompts,
             [seed + request.upsample_seed for seed in seeds],
-            scale=request.upsample_scale if guided else None,
+            scale=request.upsample_scale if request.upsample_guided else None,
             negative=guiding.negative,
             sampling=run.second_sampling,
         ),

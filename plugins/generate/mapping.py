@@ -11,7 +11,8 @@ from studio.host.imagemeta import ImageMetadata
 from studio.host.imagemeta.foreign import NEUTRAL
 from studio.host.request import RequestError, form_spec
 from studio.models.catalog import ModelInfo
-from studio_plugins.generate.request import SAMPLERS, GenerateRequest, SweepRequest
+from studio_plugins.generate.request import SAMPLERS, GenerateRequest
+from studio_plugins.generate.sweep_request import SweepRequest
 
 _TOOLS = {"a1111": "AUTOMATIC1111", "invokeai": "InvokeAI", "comfyui": "ComfyUI"}
 # How other tools call the samplers offered here; Karras and the other spacings are not: ours chooses steps by log-SNR.

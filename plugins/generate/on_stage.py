@@ -11,8 +11,9 @@ from PySide6.QtCore import QObject, Signal
 
 from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.quick import StoredRun
-from studio_plugins.generate.request import GenerateRequest, SweepRequest
-from studio_plugins.generate.results import GenerateResult, SweepResult
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import SweepRequest
+from studio_plugins.generate.results import Cost, GenerateResult, SweepResult, grid_cost
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.sweep import cell_request
 from studio_plugins.generate.sweep_labels import sweep_labels
@@ -75,16 +76,18 @@ class OnStage(QObject):
         if isinstance(result, SweepResult):
             self.sweep = result.request
             self._stage.show_cells(result.cells, len(result.cells))
-            self._insight.show_grid_cost(result.request, result.seconds)
-            self.status.emit(f"{len(result.cells)} pictures in {result.seconds:.1f} s. {_axes(result.request)}", None)
+            self._insight.show_grid_cost(len(result.cells), result.cost)
+            seconds = result.cost.seconds
+            self.status.emit(f"{len(result.cells)} pictures in {seconds:.1f} s. {_axes(result.request)}", None)
         else:
             self.request = result.request
             if result.steps is not None and len(result.steps.steps) != len(self._stage.steps):
                 self._stage.steps = list(result.steps.steps)
             self._stage.finish(result.pictures)
-            self._insight.show_cost(result.request, result.request.steps, result.seconds, _device(result.provenance))
+            self._insight.show_cost(result.request, result.cost, result.provenance)
             kept = ", kept in the History" if result.record_id else ""
-            self.status.emit(f"{result.request.steps} steps in {result.seconds:.1f} s{kept}", None)
+            steps = result.cost.steps + result.cost.upsample_steps
+            self.status.emit(f"{steps} steps in {result.seconds:.1f} s{kept}", None)
         self.changed.emit()
 
     def mark_kept(self, result: GenerateResult, files: Mapping[str, Path]) -> None:
@@ -98,20 +101,20 @@ class OnStage(QObject):
         """A result read back from disk."""
         record = run.record
         self.record_id, self._files = record.id, dict(record.files)
-        seconds = float(record.metrics.get("seconds", 0.0))
         if record.kind == SweepRequest.kind:
             request = SweepRequest.checked(**record.request)
             self._begin_sweep(request)
-            self.result = SweepResult(request, run.pictures, seconds, record.provenance, record.id)
+            total = grid_cost(request, record.metrics)
+            self.result = SweepResult(request, run.pictures, total, record.provenance, record.id)
             self._stage.show_cells(run.pictures, len(run.pictures))
-            self._insight.show_grid_cost(request, seconds)
+            self._insight.show_grid_cost(len(run.pictures), total)
             self.status.emit(_axes(request), None)
         else:
             drawn = GenerateRequest.checked(**record.request)
-            evaluations = drawn.steps * drawn.evaluations_per_step
-            self.result = GenerateResult(drawn, run.pictures, seconds, evaluations, record.provenance, record.id)
+            cost = Cost.stored(drawn, record.metrics)
+            self.result = GenerateResult(drawn, run.pictures, cost, record.provenance, record_id=record.id)
             self._show_run(drawn, self.result, run.steps)
-            self._insight.show_cost(drawn, drawn.steps, seconds, _device(record.provenance))
+            self._insight.show_cost(drawn, cost, record.provenance)
             self.status.emit(run.problem, None)
         self.changed.emit()
 
@@ -119,7 +122,7 @@ class OnStage(QObject):
         """A run that nobody waits for and that is not in the store (the pictures of the manual)."""
         self.result, self.record_id, self._files = None, None, {}
         pictures = steps.steps[-1].x0
-        self._show_run(request, GenerateResult(request, pictures, 0.0, 0, {}), steps)
+        self._show_run(request, GenerateResult(request, pictures, Cost(), {}), steps)
         self.changed.emit()
 
     def _show_run(self, request: GenerateRequest, result: GenerateResult, steps: Trajectory | None) -> None:
@@ -146,7 +149,3 @@ def captions(request: GenerateRequest) -> list[str]:
 def _axes(request: SweepRequest) -> str:
     labels = sweep_labels(request)
     return f"Columns: {labels.column_title}" + (f", rows: {labels.row_title}" if labels.rows else "")
-
-
-def _device(provenance: Mapping[str, Any]) -> str:
-    return ", ".join(str(provenance[key]) for key in ("device", "dtype") if key in provenance)

@@ -1,19 +1,39 @@
-"""What a person asks for: one run (GenerateRequest) or a grid of runs (SweepRequest). Pure data, no torch, no Qt."""
+"""What a person asks for: one run, in one stage or two. Pure data, no torch, no Qt."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator
 
-from studio.host.request import Request, ui
+from studio.host.request import Idle, Request, ui
+from studio.models.guiding import DEFAULT_CLASSIFIER, DEFAULT_CLIP, CourseKind, GuidanceKind
+from studio_plugins.generate.applies import idle_fields
 
+Guidance = Literal[
+    "classifier-free", "none", "clip", "classifier", "classifier-free + clip", "classifier-free + classifier", "clip-x0"
+]
 Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
+SecondSampler = Literal["own", "dpmpp_2m", "ddim", "ddpm"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
+GUIDANCES: Mapping[str, str] = MappingProxyType(
+    {
+        "classifier-free": "Classifier-free",
+        "none": "None",
+        "clip": "CLIP",
+        "classifier": "Classifier",
+        "classifier-free + clip": "Classifier-free + CLIP",
+        "classifier-free + classifier": "Classifier-free + classifier",
+        "clip-x0": "Plain CLIP on the predicted x₀",
+    }
+)
+COURSES: Mapping[str, str] = MappingProxyType(
+    {"constant": "Constant", "interval": "Only from start to stop", "ramp": "Rising from start to stop"}
+)
 SAMPLERS: Mapping[str, str] = MappingProxyType(
     {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
 )
@@ -21,9 +41,25 @@ PRECISIONS: Mapping[str, str] = MappingProxyType(
     {"auto": "Auto", "float32": "32 bits", "bfloat16": "16 bits (bfloat16)", "float16": "16 bits (float16)"}
 )
 MAX_SEED = 2**53 - 1  # the largest whole number that the JSON readers of other tools keep exact
-MAX_CELLS = 256
+OFF = "off"
+DIGEST_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "model": "model_sha256",
+        "clip_model": "clip_sha256",
+        "classifier_model": "classifier_sha256",
+        "upsample": "upsampler_sha256",
+    }
+)
+"""Which field holds the digest of the weights that another field names."""
 EXAMPLE_PROMPT = "a cat left of a red apple on a blue background"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _digest(title: str) -> str:
+    """A hidden field for the SHA-256 of weights: filled in when the picture is made."""
+    told = "SHA-256 of the weights, filled in when the picture is made; a replay says so when they have changed since."
+    digest: str = ui("", title=title, help=told, widget="hidden", sweepable=False)
+    return digest
 
 
 class GenerateRequest(Request):
@@ -38,6 +74,22 @@ class GenerateRequest(Request):
         widget="prompt",
         placeholder="a cat left of a red apple on a blue background",
     )
+    negative_prompt: str = ui(
+        "",
+        title="Negative prompt",
+        help=(
+            "What to stay away from: it takes the place of ∅ in classifier-free guidance, "
+            "ε̂ = ε(x|n) + s·(ε(x|y) − ε(x|n))."
+        ),
+        widget="prompt",
+        lines=2,
+        placeholder="what the picture should not show",
+    )
+    ignore_prompt: bool = ui(
+        False,
+        title="Unconditional",
+        help="Draw without any condition: the network never sees the prompt, and nothing guides it.",
+    )
     model: str = ui(
         "emoji-base",
         title="Model",
@@ -45,6 +97,16 @@ class GenerateRequest(Request):
         widget="choice",
         choices_from="models",
         min_length=1,
+    )
+    guidance: Guidance = ui(
+        "classifier-free",
+        title="Guidance",
+        help=(
+            "What pulls the picture towards the prompt. Classifier-free: the network against itself without the "
+            "prompt. CLIP and classifier: the gradient of another network's score. None: the network as it is."
+        ),
+        widget="choice",
+        choices=GUIDANCES,
     )
     guidance_scale: float = ui(
         3.0,
@@ -57,15 +119,29 @@ class GenerateRequest(Request):
         le=20.0,
         step=0.1,
     )
-    sampler: Sampler = ui(
-        "dpmpp_2m",
-        title="Sampler",
-        help=(
-            "How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM (eta sets the noise added back) or "
-            "DDPM (ancestral, the original)."
-        ),
+    clip_scale: float = ui(
+        3.0,
+        title="CLIP scale",
+        help="s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ τ f(xₜ)·g(prompt), where f and g are CLIP's picture and text. 0 is unguided.",
+        ge=0.0,
+        le=100.0,
+        step=0.1,
+    )
+    classifier_scale: float = ui(
+        1.0,
+        title="Classifier scale",
+        help="s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ log p(class|xₜ). 0 is unguided.",
+        ge=0.0,
+        le=100.0,
+        step=0.1,
+    )
+    classifier_class: str = ui(
+        "",
+        title="Class",
+        help="What the classifier is to see. Automatic: the first thing in the prompt that it knows.",
         widget="choice",
-        choices=SAMPLERS,
+        choices_from="classes",
+        max_length=200,
     )
     steps: int = ui(
         20, title="Steps", help="Denoising steps. Time grows in proportion.", ge=1, le=1000, step=1, log=True
@@ -90,6 +166,71 @@ class GenerateRequest(Request):
         step=1,
         sweepable=False,
     )
+    upsample: str = ui(
+        OFF,
+        title="Up-sampling",
+        help=(
+            "A second network enlarges the picture fourfold and draws the details it lacks. Off: the picture as the "
+            "first one draws it."
+        ),
+        widget="choice",
+        choices_from="upsamplers",
+        min_length=1,
+    )
+    upsample_sampler: SecondSampler = ui(
+        "own",
+        title="Sampler of the second stage",
+        help="How the up-sampler removes the noise. Its own: as it was made to be used, number of steps included.",
+        widget="choice",
+        choices={"own": "Its own", **SAMPLERS},
+        group="Second stage",
+        advanced=True,
+    )
+    upsample_steps: int = ui(
+        20,
+        title="Steps of the second stage",
+        help="Denoising steps of the up-sampler, unless its own sampler is used.",
+        ge=1,
+        le=1000,
+        step=1,
+        log=True,
+        group="Second stage",
+        advanced=True,
+    )
+    upsample_scale: float = ui(
+        1.0,
+        title="Guidance scale of the second stage",
+        help="Classifier-free guidance of the up-sampler. 1 (GLIDE's choice) is unguided and twice as fast.",
+        ge=0.0,
+        le=20.0,
+        step=0.1,
+        group="Second stage",
+        advanced=True,
+    )
+    upsample_seed: int = ui(
+        0,
+        title="Other details",
+        help=(
+            "Added to the seed for the noise of the second stage: another number draws other details of the same "
+            "small picture."
+        ),
+        ge=0,
+        le=999,
+        step=1,
+        group="Second stage",
+        advanced=True,
+    )
+    sampler: Sampler = ui(
+        "dpmpp_2m",
+        title="Sampler",
+        help=(
+            "How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM (eta sets the noise added back) or "
+            "DDPM (ancestral, the original)."
+        ),
+        widget="choice",
+        choices=SAMPLERS,
+        advanced=True,
+    )
     eta: float = ui(
         0.0,
         title="Eta",
@@ -100,6 +241,50 @@ class GenerateRequest(Request):
         ge=0.0,
         le=1.0,
         step=0.05,
+        advanced=True,
+    )
+    guidance_course: CourseKind = ui(
+        "constant",
+        title="Guidance over time",
+        help="Whether guidance acts at every step, only during a part of the way from noise to picture, or grows.",
+        widget="choice",
+        choices=COURSES,
+        advanced=True,
+    )
+    guidance_start: float = ui(
+        0.0,
+        title="Guidance starts",
+        help="Share of the way from noise (0) to picture (1) at which guidance begins.",
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        advanced=True,
+    )
+    guidance_stop: float = ui(
+        1.0,
+        title="Guidance stops",
+        help="Share of the way at which guidance ends (interval) or has its full scale (ramp).",
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        advanced=True,
+    )
+    clip_model: str = ui(
+        DEFAULT_CLIP,
+        title="CLIP model",
+        help="The noise-aware CLIP that guides.",
+        widget="choice",
+        choices_from="clips",
+        min_length=1,
+        advanced=True,
+    )
+    classifier_model: str = ui(
+        DEFAULT_CLASSIFIER,
+        title="Classifier model",
+        help="The noise-aware classifier that guides.",
+        widget="choice",
+        choices_from="classifiers",
+        min_length=1,
         advanced=True,
     )
     precision: Precision = ui(
@@ -113,87 +298,71 @@ class GenerateRequest(Request):
         choices=PRECISIONS,
         advanced=True,
     )
-    model_sha256: str = ui(
-        "",
-        title="Weights",
-        help=(
-            "SHA-256 of the weights. Filled in when the picture is made; a replay says so when the weights "
-            "have changed since."
-        ),
-        widget="hidden",
-        sweepable=False,
-    )
+    model_sha256: str = _digest("Weights")
+    clip_sha256: str = _digest("Weights of the CLIP model")
+    classifier_sha256: str = _digest("Weights of the classifier")
+    upsampler_sha256: str = _digest("Weights of the up-sampler")
 
-    @field_validator("model_sha256")
+    @field_validator(*DIGEST_OF.values())
     @classmethod
-    def _digest(cls, value: str) -> str:
+    def _is_digest(cls, value: str) -> str:
         if value and not _SHA256.fullmatch(value):
             raise ValueError("a SHA-256 is 64 digits from 0-9 and a-f, or empty")
         return value
 
+    @field_validator("guidance_stop")
+    @classmethod
+    def _after_start(cls, value: float, info: ValidationInfo) -> float:
+        start = info.data.get("guidance_start", 0.0)
+        if info.data.get("guidance_course", "constant") != "constant" and value <= start:
+            raise ValueError(f"guidance must stop after it starts, at {start:g}")
+        return value
+
+    def without_effect(self) -> Mapping[str, Idle]:
+        return idle_fields(self)
+
     @property
     def unconditional(self) -> bool:
         """True when there is no prompt to follow: the empty text is the condition ∅ itself."""
-        return not self.prompt.strip()
+        return self.ignore_prompt or not self.prompt.strip()
+
+    @property
+    def condition(self) -> str:
+        """The text the networks are given: the prompt, unless it is ignored."""
+        return "" if self.unconditional else self.prompt
+
+    @property
+    def chosen_kinds(self) -> tuple[GuidanceKind, ...]:
+        """The guidances chosen."""
+        return () if self.guidance == "none" else cast(tuple[GuidanceKind, ...], tuple(self.guidance.split(" + ")))
+
+    @property
+    def kinds(self) -> tuple[GuidanceKind, ...]:
+        """The guidances that act: those chosen that have something to guide towards.
+
+        Without a prompt that is only a classifier whose class was chosen, which then guides ε(x|∅).
+        """
+        if not self.unconditional:
+            return self.chosen_kinds
+        named = bool(self.classifier_class) and not self.ignore_prompt
+        return tuple(kind for kind in self.chosen_kinds if kind == "classifier" and named)
+
+    def without_classifier_free(self) -> GenerateRequest:
+        """For a model that knows one condition only: the other guidances stay."""
+        rest = " + ".join(kind for kind in self.chosen_kinds if kind != "classifier-free")
+        return self.replace(guidance=rest or "none")
+
+    @property
+    def upsampled(self) -> bool:
+        """Whether a second stage enlarges the picture."""
+        return self.upsample != OFF
+
+    @property
+    def upsample_guided(self) -> bool:
+        """Whether classifier-free guidance acts in the second stage."""
+        return self.upsampled and self.upsample_scale != 1 and not self.unconditional
 
     @property
     def evaluations_per_step(self) -> int:
-        """Network evaluations per step and picture: ε(x|y) and ε(x|∅) with a prompt, ε(x|∅) alone without."""
-        return 1 if self.unconditional else 2
-
-
-class SweepAxis(BaseModel):
-    """One field of the base request and the values it takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    field: str
-    values: tuple[str | int | float, ...]
-
-
-class SweepRequest(Request):
-    """The base request with one or two fields varied: rows × columns runs, same seed unless the seed is what varies."""
-
-    kind: ClassVar[str] = "sweep"
-
-    base: GenerateRequest = GenerateRequest()
-    axes: tuple[SweepAxis, ...] = ()
-
-    @model_validator(mode="after")
-    def _valid(self) -> SweepRequest:
-        if not 1 <= len(self.axes) <= 2:
-            raise ValueError("a sweep varies one or two settings")
-        names = [axis.field for axis in self.axes]
-        if len(set(names)) < len(names):
-            raise ValueError("choose two different settings to vary")
-        cells = 1
-        for axis in self.axes:
-            if axis.field not in GenerateRequest.model_fields or axis.field in ("batch", "model_sha256"):
-                raise ValueError(f"“{axis.field}” is not a setting that can be varied")
-            if not axis.values:
-                raise ValueError(f"write at least one value for {axis.field}")
-            cells *= len(axis.values)
-        if cells > MAX_CELLS:
-            raise ValueError(f"{cells} pictures are too many for one grid; {MAX_CELLS} is the most")
-        for _ in self.cells():
-            pass  # making a cell validates it: a bad value is refused here and not half-way through the run
-        return self
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns): the first axis runs along the columns, the second along the rows."""
-        return (len(self.axes[1].values) if len(self.axes) == 2 else 1, len(self.axes[0].values))
-
-    def cells(self) -> Iterator[tuple[int, int, GenerateRequest]]:
-        """(row, column, request) of every cell, row by row; one picture each."""
-        base = self.base.model_dump()
-        base["batch"] = 1
-        first, second = self.axes[0], self.axes[1] if len(self.axes) == 2 else None
-        for row in range(self.shape[0]):
-            for column in range(self.shape[1]):
-                changed = {first.field: first.values[column]}
-                if second is not None:
-                    changed[second.field] = second.values[row]
-                if changed.get("model", base["model"]) != base["model"]:
-                    changed["model_sha256"] = ""
-                yield row, column, GenerateRequest.model_validate({**base, **changed})
+        """Evaluations of the drawing network per step and picture of the first stage while all guidances act."""
+        return 1 + ("classifier-free" in self.kinds) + ("clip-x0" in self.kinds)

@@ -1,4 +1,4 @@
-"""What a run and a sweep give back, and how they are put on disk: PNG files that carry their request, and the steps."""
+"""What a run and a sweep give back: pictures, what they cost, and where they are kept."""
 
 from __future__ import annotations
 
@@ -7,26 +7,96 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.host.pictures import Pixels
-from studio_plugins.generate.request import GenerateRequest, SweepRequest
-from studio_plugins.generate.trajectory import Trajectory
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import SweepRequest
+from studio_plugins.generate.trajectory import Stage, Trajectory
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What drawing took so far.
+
+    steps: of the first stage; upsample_steps: of the second. evaluations: of the networks that draw, per picture;
+    gradients: of those that guide, per picture. seconds: of both stages, without waiting for others;
+    upsample_seconds: the second's share.
+    """
+
+    steps: int = 0
+    evaluations: int = 0
+    gradients: int = 0
+    seconds: float = 0.0
+    upsample_steps: int = 0
+    upsample_seconds: float = 0.0
+
+    def after(self, stage: Stage, evaluations: int, gradients: int, seconds: float) -> Cost:
+        """The cost after one more step."""
+        second = stage == "upsample"
+        return Cost(
+            self.steps + (not second),
+            self.evaluations + evaluations,
+            self.gradients + gradients,
+            self.seconds + seconds,
+            self.upsample_steps + second,
+            self.upsample_seconds + (seconds if second else 0.0),
+        )
+
+    def metrics(self) -> dict[str, Any]:
+        """What is kept with a result."""
+        kept: dict[str, Any] = {"seconds": round(self.seconds, 3), "evaluations": self.evaluations}
+        if self.gradients:
+            kept["gradients"] = self.gradients
+        if self.upsample_steps:
+            kept |= {"upsample_steps": self.upsample_steps, "upsample_seconds": round(self.upsample_seconds, 3)}
+        return kept
+
+    @classmethod
+    def stored(cls, request: GenerateRequest, metrics: Mapping[str, Any]) -> Cost:
+        """The cost of a stored run; what was not kept with it follows from its settings."""
+        counted = request.steps * request.evaluations_per_step
+        return cls(
+            request.steps,
+            int(metrics.get("evaluations", counted)),
+            int(metrics.get("gradients", 0)),
+            float(metrics.get("seconds", 0.0)),
+            int(metrics.get("upsample_steps", 0)),
+            float(metrics.get("upsample_seconds", 0.0)),
+        )
+
+
+def grid_cost(request: SweepRequest, metrics: Mapping[str, Any]) -> Cost:
+    """The cost of a stored sweep; evaluations that were not kept with it follow from its settings."""
+    counted = sum(cell.steps * cell.evaluations_per_step for _, _, cell in request.cells())
+    return Cost(
+        evaluations=int(metrics.get("evaluations", counted)),
+        gradients=int(metrics.get("gradients", 0)),
+        seconds=float(metrics.get("seconds", 0.0)),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class GenerateResult:
     """A finished run.
 
-    pictures: uint8 [N, H, W, 3]. record_id: where it is kept; None when it could not be saved, then `problem` says
-    why and `steps` holds what would have been in the file. seconds: time spent drawing, without waiting for others.
+    pictures: uint8 [N, H, W, 3]; small: [N, H/4, W/4, 3], what a second stage enlarged. record_id: where it is kept;
+    None when it could not be saved, then `problem` says why and `steps` holds what would have been in the file.
     """
 
     request: GenerateRequest
     pictures: Pixels
-    seconds: float
-    evaluations: int
+    cost: Cost
     provenance: Mapping[str, Any]
+    small: Pixels | None = None
     record_id: str | None = None
     problem: str = ""
     steps: Trajectory | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.cost.seconds
+
+    @property
+    def evaluations(self) -> int:
+        return self.cost.evaluations
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +105,7 @@ class SweepResult:
 
     request: SweepRequest
     cells: Pixels
-    seconds: float
+    cost: Cost
     provenance: Mapping[str, Any] = field(default_factory=dict)
     record_id: str | None = None
     problem: str = ""

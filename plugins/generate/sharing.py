@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy as np
 from studio.host.export import Animation, Exportable, ExportError, Picture, Table
 from studio.host.imagemeta import envelope
 from studio.host.pictures import Pixels, enlarge, labelled_grid, tile
-from studio_plugins.generate.insight import TITLES, Insight
+from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.keeping import parameters_text
 from studio_plugins.generate.on_stage import OnStage
 from studio_plugins.generate.script import script
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.sweep_labels import sweep_labels
-from studio_plugins.generate.trajectory import StepData
+from studio_plugins.generate.trajectory import SERIES, StepData
 
 GIF_SIDE = 384
 
@@ -66,23 +67,25 @@ def picture(shown: OnStage, stage: Stage, index: int) -> Exportable:
     data = Picture(
         pixels, envelope(request.kind, request.to_dict(), made), parameters_text(request, pixels.shape[0], own)
     )
-    return Exportable(request.prompt.strip()[:50] or "picture", "image", lambda: data)
+    return Exportable(request.condition.strip()[:50] or "picture", "image", lambda: data)
 
 
 def animation(steps: list[StepData], *, noisy: bool) -> Animation:
     """x0 (or x_t) of all steps, the batch side by side, enlarged."""
-    frames = [tile(step.noisy if noisy else step.x0) for step in steps]
+    side = max(step.x0.shape[1] for step in steps)  # the second stage's, where there is one
+    frames = [tile(enlarge(step.noisy if noisy else step.x0, side // step.x0.shape[1])) for step in steps]
     factor = max(1, GIF_SIDE // max(frames[0].shape[:2]))
     return Animation(enlarge(np.stack(frames), factor), fps=max(4.0, min(25.0, len(frames) / 3)), hold=1.5)
 
 
 def step_table(steps: list[StepData]) -> Table:
     """One row per step and picture."""
-    columns: dict[str, list[Any]] = {"step": [], "t": [], "alpha_bar": [], "picture": []}
-    columns |= {name: [] for name in TITLES}
+    stages = len({step.stage for step in steps}) > 1
+    names = list(dict.fromkeys([*SERIES, *(name for step in steps for name in step.numbers())]))
+    rows: list[dict[str, Any]] = []
     for step in steps:
         for picture in range(step.norms.shape[1]):
-            row = (step.index + 1, step.t, step.alpha_bar, picture + 1, *map(float, step.norms[:, picture]))
-            for column, value in zip(columns.values(), row, strict=True):
-                column.append(value)
-    return Table(columns)
+            row = {"step": step.index + 1, "t": step.t, "alpha_bar": step.alpha_bar, "picture": picture + 1}
+            found = step.numbers(picture)
+            rows.append({"stage": step.stage, **row, **{name: found.get(name, nan) for name in names}})
+    return Table({name: [row[name] for row in rows] for name in rows[0] if stages or name != "stage"})

@@ -17,7 +17,7 @@ from studio.ui.image_grid import ImageGrid
 from studio.ui.image_view import ImageView
 from studio.ui.timeline import Timeline
 from studio.host.pictures import GridLabels, Pixels
-from studio_plugins.generate.trajectory import StepData, stride
+from studio_plugins.generate.trajectory import StepData, kept_positions
 
 
 class Stage(QWidget):
@@ -40,7 +40,7 @@ class Stage(QWidget):
         self._noisy = False
         self._following = True
         self._moving = False
-        self._positions: list[int] = []
+        self._counts: tuple[int, ...] = ()
         self._alone: int | None = None
         self._sweep = False
         self.grid, self.view = ImageGrid(self), ImageView(self)
@@ -101,7 +101,7 @@ class Stage(QWidget):
 
     def clear(self) -> None:
         """Nothing yet: the empty state."""
-        self.steps, self.final, self._positions, self._alone, self._sweep = [], None, [], None, False
+        self.steps, self.final, self._counts, self._alone, self._sweep = [], None, (), None, False
         self.timeline.set_count(0)
         self.timeline.hide()
         self._stack.setCurrentWidget(self.empty)
@@ -113,17 +113,20 @@ class Stage(QWidget):
         """A run has started; what was shown stays until its first step comes."""
         if self._sweep or len(captions) != len(self.captions):
             self._alone = None
-        self.steps, self.final, self._positions, self._sweep = [], None, [], False
+        self.steps, self.final, self._counts, self._sweep = [], None, (), False
         self.captions = tuple(captions)
         self._following = True
         self.view_changed.emit()
 
+    def expect(self, counts: Sequence[int]) -> None:
+        """How many steps each stage of the run will show."""
+        self._counts = tuple(counts)
+
     def add_step(self, data: StepData) -> None:
         """One more step of the run; it is shown unless the person has gone back."""
-        if not self._positions:
-            every = stride(data.total, data.x0.size)
-            self._positions = sorted({*range(0, data.total, every), data.total - 1})
-            self._start_timeline(len(self._positions))
+        if not self.steps:
+            self._counts = self._counts or (len(kept_positions(data.total, data.x0.size)),)
+            self._start_timeline(sum(self._counts), self._counts[:-1])
         self.steps.append(data)
         at = len(self.steps) - 1
         if at < self.timeline.count():
@@ -217,15 +220,22 @@ class Stage(QWidget):
             super().keyPressEvent(event)
 
     def _fill_timeline(self) -> None:
-        self._positions = [step.index for step in self.steps]
-        self._start_timeline(len(self.steps))
+        new = [at for at in range(1, len(self.steps)) if self.steps[at].stage != self.steps[at - 1].stage]
+        self._start_timeline(len(self.steps), new)
         for at, step in enumerate(self.steps):
             self.timeline.set_thumbnail(at, step.x0[self._alone or 0])
-        self.timeline.set_labels([f"t = {step.t}" for step in self.steps])
+        self.timeline.set_labels(self._labels())
 
-    def _start_timeline(self, count: int) -> None:
+    def _labels(self) -> list[str]:
+        """What stands beside each step of the timeline."""
+        if len({step.stage for step in self.steps}) == 1:
+            return [f"t = {step.t}" for step in self.steps]
+        return [f"{step.x0.shape[1]} px, t = {step.t}" for step in self.steps]
+
+    def _start_timeline(self, count: int, breaks: Sequence[int] = ()) -> None:
         self._moving = True
         self.timeline.set_count(count)
+        self.timeline.set_breaks(breaks)
         self._moving = False
         self.timeline.setVisible(count > 1)
 
@@ -234,7 +244,7 @@ class Stage(QWidget):
         self.timeline.set_value(at)
         self._moving = False
         if 0 <= at < len(self.steps):
-            self.timeline.set_labels([f"t = {step.t}" for step in self.steps])
+            self.timeline.set_labels(self._labels())
         self._show()
 
     def _moved(self, at: int) -> None:

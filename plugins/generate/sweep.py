@@ -11,13 +11,12 @@ import numpy as np
 
 from studio.engine import Event, JobContext, Offload, Preview, Progress, Snapshot
 from studio.host.pictures import Pixels, enlarge
-from studio.models.opening import open_drawing
-from studio.models.provenance import provenance_of
-from studio_plugins.generate.drawing import draw, pictures_of, step_data
-from studio_plugins.generate.jobs import note_weights
+from studio_plugins.generate.drawing import draw, evaluations_of, pictures_of, step_data
 from studio_plugins.generate.keeping import keep_sweep
-from studio_plugins.generate.request import GenerateRequest, SweepRequest
-from studio_plugins.generate.results import SweepResult
+from studio_plugins.generate.preparing import prepare
+from studio_plugins.generate.request import DIGEST_OF, GenerateRequest
+from studio_plugins.generate.results import Cost, SweepResult
+from studio_plugins.generate.sweep_request import SweepRequest
 
 
 @dataclass(frozen=True)
@@ -36,35 +35,37 @@ def sweep(request: SweepRequest, ctx: JobContext) -> Generator[Event | Offload, 
     says why it is not.
     """
     cells = [cell for _, _, cell in request.cells()]
-    total = sum(cell.steps for cell in cells)
-    done, seconds = 0, 0.0
+    plan = [cell.steps + (cell.upsample_steps if cell.upsampled else 0) for cell in cells]
+    cost, base = Cost(), request.base
     pictures: list[Pixels] = []
-    base = request.base
     provenance: dict[str, Any] = {}
-    yield Progress(0, total, "opening the model")
+    yield Progress(0, sum(plan), "opening the model")
     for i, cell in enumerate(cells):
-        model = yield from open_drawing(cell.model, ctx, precision=cell.precision)
-        cell = yield from note_weights(cell, model)
-        if not provenance:
-            provenance = provenance_of(model, ctx)
-            if cell.model == base.model:
-                base = base.replace(model_sha256=cell.model_sha256)
+        run = yield from prepare(cell, ctx)
+        plan[i] = sum(run.totals)  # an up-sampler's own number of steps is known only now
+        provenance = provenance or dict(run.provenance)
+        base = _with_digests(base, run.request)
         yield Snapshot("sweep", SweepState(i, i))
-        records = draw(model, cell)
-        for _ in range(cell.steps):
+        records = draw(run)
+        for done in range(sum(plan[:i]) + 1, sum(plan[: i + 1]) + 1):
             begin = time.perf_counter()
             record = next(records)
-            data = step_data(record, model, unconditional=cell.unconditional)
-            seconds += time.perf_counter() - begin
-            done += 1
-            yield Progress(done, total, f"picture {i + 1} of {len(cells)}")
+            data = step_data(record, run)
+            cost = cost.after(data.stage, *evaluations_of(record.step.parts), time.perf_counter() - begin)
+            yield Progress(done, sum(plan), f"picture {i + 1} of {len(cells)}")
             yield Preview(arranged([*pictures, data.x0[0]], len(cells)))
-        pictures.append(pictures_of(record)[0])
-    result = SweepResult(request.replace(base=base), arranged(pictures, len(cells)), seconds, provenance)
+        pictures.append(pictures_of(record.step)[0])
+    result = SweepResult(request.replace(base=base), arranged(pictures, len(cells)), cost, provenance)
     yield Snapshot("sweep", SweepState(len(cells), len(cells)))
-    yield Progress(total, total, "saving")
+    yield Progress(sum(plan), sum(plan), "saving")
     kept: SweepResult = yield Offload(keep_sweep, result, ctx.services.get("results"))
     return kept
+
+
+def _with_digests(base: GenerateRequest, drawn: GenerateRequest) -> GenerateRequest:
+    """The base with the digests of the weights a cell used, as far as both name the same models."""
+    used = {field: getattr(drawn, field) for name, field in DIGEST_OF.items() if getattr(drawn, name) == getattr(base, name)}
+    return base.replace(**{field: digest for field, digest in used.items() if digest})
 
 
 def arranged(pictures: list[Pixels], count: int) -> Pixels:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from studio.host.request import FieldSpec, form_spec
 from studio_plugins.generate.axes import AxisKind, AxisValue, label
 from studio.host.pictures import GridLabels
-from studio_plugins.generate.request import GenerateRequest, SweepAxis, SweepRequest
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import SweepAxis, SweepRequest
 
 
 @dataclass(frozen=True)

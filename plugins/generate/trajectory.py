@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studio.host.pictures import Pixels, to_pixels
 
+Stage = Literal["base", "upsample"]
+Arrays = Mapping[str, NDArray[Any]]
+
 SERIES = ("cond", "uncond", "difference", "cosine")
+_KEYS = ("x_t", "x0", "norms", "index", "t", "alpha_bar", "total")
+_GUIDANCE_KEYS = ("guided", "term_names", "terms")
+_PREFIXES: Mapping[Stage, str] = {"base": "", "upsample": "upsample_"}
 MAX_TRAJECTORY_BYTES = 16 << 20
 MAX_FILE_BYTES = 64 << 20
 
@@ -21,13 +29,25 @@ class TrajectoryUnreadable(ValueError):
     """A steps.npz that is damaged or not ours; the picture itself does not depend on it."""
 
 
+class TermData(NamedTuple):
+    """What one guidance added to ε: its length, its scale at this step, and what a gradient climbs; float32 [N] each.
+
+    The score is NaN for classifier-free guidance, which climbs nothing.
+    """
+
+    norm: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+
 @dataclass(frozen=True, eq=False)
 class StepData:
-    """One denoising step of a batch of N.
+    """One denoising step of a batch of N, the index-th of the `total` of its stage.
 
     x_t: float16 [N, H, W, 3], what the network saw. x0: uint8 [N, H, W, 3], the picture it then predicted. `t` is the
     original step, `alpha_bar` the share of signal in x_t. norms: float32 [4, N]: ‖ε(x|y)‖₂, ‖ε(x|∅)‖₂, ‖ε(x|y) −
-    ε(x|∅)‖₂ and the cosine between the first two; NaN where a branch was not computed.
+    ε(x|∅)‖₂ and the cosine between the first two; NaN where a branch was not computed. guided: ‖ε̂‖₂ [N], None where
+    it was not kept. terms: by the name of the guidance (`GuidanceParts.terms`).
     """
 
     index: int
@@ -37,6 +57,14 @@ class StepData:
     x_t: NDArray[np.float16]
     x0: Pixels
     norms: NDArray[np.float32]
+    stage: Stage = "base"
+    guided: NDArray[np.float32] | None = None
+    terms: Mapping[str, TermData] = field(default_factory=dict)
+
+    @property
+    def last(self) -> bool:
+        """Whether its stage ends with it."""
+        return self.index + 1 == self.total
 
     @property
     def noisy(self) -> Pixels:
@@ -44,9 +72,17 @@ class StepData:
         reach = np.float32(np.sqrt(self.alpha_bar) + 2 * np.sqrt(1 - self.alpha_bar))
         return to_pixels(self.x_t.astype(np.float32) / reach)
 
-    def mean_norms(self) -> dict[str, float]:
-        """The four numbers, averaged over the batch."""
-        return {name: float(value) for name, value in zip(SERIES, self.norms.mean(axis=1), strict=True)}
+    def numbers(self, picture: int | None = None) -> dict[str, float]:
+        """By name, of one picture or averaged over the batch: SERIES, of each gradient its length and its "… score".
+
+        What was not computed is left out.
+        """
+        rows = dict(zip(SERIES, self.norms, strict=True))
+        for name, term in self.terms.items():
+            if not np.isnan(term.score).all():
+                rows |= {name: term.norm, f"{name} score": term.score}
+        chosen = {name: float(row.mean() if picture is None else row[picture]) for name, row in rows.items()}
+        return {name: value for name, value in chosen.items() if value == value}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,20 +92,21 @@ class Trajectory:
     steps: tuple[StepData, ...]
 
     def to_npz(self) -> bytes:
-        """Compressed npz: x_t, x0 [S, N, H, W, 3]; index, t, alpha_bar [S]; norms [S, 4, N]; total."""
+        """Compressed npz: x_t, x0 [S, N, H, W, 3]; index, t, alpha_bar [S]; norms [S, 4, N]; total.
+
+        Where more than classifier-free guidance of one scale acted also guided [S, N], term_names [K] and terms
+        [S, K, 3, N] (length, scale, score; NaN where it did not act). A second stage has the same names with
+        "upsample_" before them.
+        """
         if not self.steps:
             raise ValueError("a run without steps has no trajectory")
+        arrays: dict[str, NDArray[Any]] = {}
+        for stage, prefix in _PREFIXES.items():
+            steps = [step for step in self.steps if step.stage == stage]
+            if steps:
+                arrays |= {prefix + name: value for name, value in (_pictures(steps) | _guidance(steps)).items()}
         buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            x_t=np.stack([step.x_t for step in self.steps]),
-            x0=np.stack([step.x0 for step in self.steps]),
-            norms=np.stack([step.norms for step in self.steps]),
-            index=np.array([step.index for step in self.steps]),
-            t=np.array([step.t for step in self.steps]),
-            alpha_bar=np.array([step.alpha_bar for step in self.steps]),
-            total=np.array(self.steps[0].total),
-        )
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes them for its own options
         return buffer.getvalue()
 
     @classmethod
@@ -81,13 +118,15 @@ class Trajectory:
                     limit = MAX_FILE_BYTES >> 20
                     raise TrajectoryUnreadable(f"“{path.name}” holds more than {limit} MiB; it is not a step file")
             with np.load(path, allow_pickle=False) as data:
-                arrays = {name: data[name] for name in ("x_t", "x0", "norms", "index", "t", "alpha_bar", "total")}
+                steps = _steps(data, path.name, "base")
+                if any(name.startswith(_PREFIXES["upsample"]) for name in data.files):
+                    steps += _steps(data, path.name, "upsample")
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, TrajectoryUnreadable):
                 raise
             text = f"The steps of this picture cannot be read ({error}); the picture is whole."
             raise TrajectoryUnreadable(text) from error
-        return cls(_steps(arrays, path.name))
+        return cls(steps)
 
 
 def stride(steps: int, values_per_step: int) -> int:
@@ -95,7 +134,47 @@ def stride(steps: int, values_per_step: int) -> int:
     return max(1, -(-steps * values_per_step * 3 // MAX_TRAJECTORY_BYTES))
 
 
-def _steps(arrays: dict[str, NDArray[np.generic]], name: str) -> tuple[StepData, ...]:
+def is_kept(step: StepData) -> bool:
+    """Whether a step is one of its stage's `kept_positions`."""
+    return step.last or step.index % stride(step.total, step.x0.size) == 0
+
+
+def kept_positions(total: int, values_per_step: int) -> list[int]:
+    """Which steps of a stage are kept: every k-th, and the last."""
+    return sorted({*range(0, total, stride(total, values_per_step)), total - 1})
+
+
+def _pictures(steps: Sequence[StepData]) -> dict[str, NDArray[Any]]:
+    """The arrays every stage has."""
+    return {
+        "x_t": np.stack([step.x_t for step in steps]),
+        "x0": np.stack([step.x0 for step in steps]),
+        "norms": np.stack([step.norms for step in steps]),
+        "index": np.array([step.index for step in steps]),
+        "t": np.array([step.t for step in steps]),
+        "alpha_bar": np.array([step.alpha_bar for step in steps]),
+        "total": np.array(steps[0].total),
+    }
+
+
+def _guidance(steps: Sequence[StepData]) -> dict[str, NDArray[Any]]:
+    """The arrays of guidance; none where the norms and the one scale of classifier-free guidance say everything."""
+    names = list(dict.fromkeys(name for step in steps for name in step.terms))
+    scales = {float(term.scale[0]) for step in steps for term in step.terms.values()}
+    silent = [step for step in steps if not step.terms]
+    if not names or names == ["classifier-free"] and len(scales) == 1 and not silent:
+        return {}
+    terms = np.full((len(steps), len(names), len(TermData._fields), steps[0].norms.shape[1]), np.nan, np.float32)
+    for s, step in enumerate(steps):
+        for name, term in step.terms.items():
+            terms[s, names.index(name)] = np.stack(term)
+    guided = [step.guided if step.guided is not None else np.full(terms.shape[-1], np.nan) for step in steps]
+    return {"guided": np.stack(guided).astype(np.float32), "term_names": np.array(names), "terms": terms}
+
+
+def _steps(data: Any, name: str, stage: Stage) -> tuple[StepData, ...]:
+    prefix = _PREFIXES[stage]
+    arrays = {key: data[prefix + key] for key in _KEYS}
     x_t, x0, norms = arrays["x_t"], arrays["x0"], arrays["norms"]
     count = len(x_t) if x_t.ndim == 5 else 0
     whole = (
@@ -107,7 +186,8 @@ def _steps(arrays: dict[str, NDArray[np.generic]], name: str) -> tuple[StepData,
         and x0.dtype == np.uint8
         and x_t.dtype.kind == norms.dtype.kind == "f"
     )
-    if not whole:
+    guidance = {key: data[prefix + key] for key in _GUIDANCE_KEYS if prefix + key in data.files}
+    if not whole or (guidance and not _is_guidance(guidance, count, x_t.shape[1])):
         raise TrajectoryUnreadable(f"“{name}” is not a step file of this panel; the picture is whole.")
     return tuple(
         StepData(
@@ -118,6 +198,23 @@ def _steps(arrays: dict[str, NDArray[np.generic]], name: str) -> tuple[StepData,
             x_t=x_t[i].astype(np.float16),
             x0=x0[i].astype(np.uint8),
             norms=norms[i].astype(np.float32),
+            stage=stage,
+            guided=guidance["guided"][i].astype(np.float32) if guidance else None,
+            terms=_terms(guidance, i) if guidance else {},
         )
         for i in range(count)
     )
+
+
+def _is_guidance(arrays: Arrays, count: int, batch: int) -> bool:
+    if set(arrays) != set(_GUIDANCE_KEYS) or arrays["term_names"].dtype.kind != "U":
+        return False
+    shape = (count, len(arrays["term_names"]), len(TermData._fields), batch)
+    kinds = arrays["terms"].dtype.kind + arrays["guided"].dtype.kind
+    return arrays["terms"].shape == shape and arrays["guided"].shape == (count, batch) and kinds == "ff"
+
+
+def _terms(arrays: Arrays, step: int) -> dict[str, TermData]:
+    """The terms that acted at a step."""
+    rows = zip(arrays["term_names"], arrays["terms"][step].astype(np.float32), strict=True)
+    return {str(name): TermData(*row) for name, row in rows if not np.isnan(row[0]).all()}

@@ -42,6 +42,11 @@ class FormulaCard(QFrame):
         theme().changed.connect(self._render)
         self._render()
 
+    def set_formula(self, symbols: str, numbers: str = "") -> None:
+        """Another formula; its numbers are still to come."""
+        self._symbols_html, self._template, self._values = symbols, Template(numbers), {}
+        self._render()
+
     def set_numbers(self, values: Mapping[str, float | int | str]) -> None:
         """Today's numbers by name; floats are shown with four significant digits."""
         self._values = {name: f"{v:.4g}" if isinstance(v, float) else str(v) for name, v in values.items()}

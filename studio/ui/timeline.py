@@ -63,6 +63,10 @@ class Timeline(QFrame):
         self._labels = list(labels)
         self._show_label()
 
+    def set_breaks(self, positions: Sequence[int]) -> None:
+        """Steps before which something new begins (another network draws); a line is drawn there."""
+        self._strip.set_breaks(positions)
+
     def set_thumbnail(self, index: int, picture: npt.NDArray[np.uint8] | QImage) -> None:
         """The small picture of a step. Raises IndexError outside the timeline."""
         self._strip.set_thumbnail(index, to_qimage(picture))
@@ -121,6 +125,7 @@ class _Strip(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._thumbs: list[QImage | None] = []
+        self._breaks: tuple[int, ...] = ()
         self.value = -1
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -133,7 +138,12 @@ class _Strip(QWidget):
 
     def set_count(self, count: int) -> None:
         self._thumbs = [None] * count
+        self._breaks = ()
         self.value = count - 1
+        self.update()
+
+    def set_breaks(self, positions: Sequence[int]) -> None:
+        self._breaks = tuple(positions)
         self.update()
 
     def set_thumbnail(self, index: int, picture: QImage) -> None:
@@ -173,6 +183,10 @@ class _Strip(QWidget):
         track = top + THUMB + 7
         painter.setPen(QPen(colours.color("pressed"), 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawLine(4, track, width - 4, track)
+        painter.setPen(QPen(colours.color("border_strong"), 2))
+        for step in self._breaks:
+            between = round((self._x_of(step - 1) + self._x_of(step)) / 2)
+            painter.drawLine(between, top, between, track + 4)
         accent = colours.color("accent" if self.isEnabled() else "disabled")
         painter.setPen(QPen(accent, 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawLine(4, track, round(x), track)

@@ -15,7 +15,8 @@ from studio.cli.errors import CommandError
 from studio.cli.run import build_request, read_source
 from studio.host.request import RequestError
 from studio.host.results import ResultsStore
-from studio_plugins.generate.request import GenerateRequest, SweepRequest
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import SweepRequest
 from tests.e2e.helpers import write_plugin
 
 PANEL = """

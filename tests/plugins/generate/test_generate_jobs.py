@@ -14,7 +14,8 @@ from studio.host.imagemeta import read_metadata
 from studio.host.results import ResultsStore
 from studio.models.catalog import ModelMissing, ModelUnreadable
 from studio_plugins.generate.jobs import generate
-from studio_plugins.generate.request import GenerateRequest, SweepRequest
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.script import script
 from studio_plugins.generate.sweep import cell_request, sweep
 from studio_plugins.generate.trajectory import Trajectory

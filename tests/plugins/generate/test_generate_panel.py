@@ -10,7 +10,8 @@ from PySide6.QtGui import QGuiApplication
 from studio.engine import TaskState
 from studio.host.imagemeta import encode_png
 from studio.host.results import ResultsStore, StoreUnwritable
-from studio_plugins.generate.request import GenerateRequest, SweepRequest
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import SweepRequest
 
 LONG = 60_000
 
@@ -63,7 +64,7 @@ def test_scrubbing_shows_every_step_with_its_numbers(qtbot, desk_room):
 def test_the_guided_length_is_that_of_the_guided_noise(qtbot, desk_room):
     """The number in the formula against ‖ε_u + s(ε_c − ε_u)‖ computed by the sampler itself."""
     from studio.models.catalog import locate
-    from studio_plugins.generate.insight import guided_norms
+    from studio_plugins.generate.formula import guided_norms
     from studio.ml.diffusion.glide import load_text2im
     from studio.ml.diffusion.sampling import Sampling
 
@@ -219,10 +220,10 @@ def test_out_of_memory_offers_a_smaller_batch(qtbot, desk_room, monkeypatch):
 
     real = drawing.draw
 
-    def hungry(model, request):
-        if request.batch > 2:
+    def hungry(run):
+        if run.request.batch > 2:
             raise MemoryError
-        return real(model, request)
+        return real(run)
 
     monkeypatch.setattr("studio_plugins.generate.jobs.draw", hungry)
     panel = desk_room()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from studio.host.request import RequestError
-from studio_plugins.generate.request import MAX_CELLS, GenerateRequest, SweepRequest
+from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.sweep_request import MAX_CELLS, SweepRequest
 
 
 def test_a_request_survives_json_and_compares_by_value():

@@ -1,0 +1,66 @@
+"""Which settings of a run have no effect with the others as they are, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from studio.host.request import Idle
+from studio.models.guiding import GuidanceKind
+
+if TYPE_CHECKING:
+    from studio_plugins.generate.request import GenerateRequest
+
+_USED_BY: Mapping[str, tuple[GuidanceKind, ...]] = MappingProxyType(
+    {
+        "guidance_scale": ("classifier-free",),
+        "clip_scale": ("clip", "clip-x0"),
+        "clip_model": ("clip", "clip-x0"),
+        "classifier_scale": ("classifier",),
+        "classifier_class": ("classifier",),
+        "classifier_model": ("classifier",),
+    }
+)
+_SECOND_STAGE = ("upsample_sampler", "upsample_steps", "upsample_scale", "upsample_seed")
+_KEPT = Idle("Unconditional: the text is kept and not used.")
+
+
+def idle_fields(request: GenerateRequest) -> dict[str, Idle]:
+    """Field name → why it changes nothing. Fields of what was not chosen are left out of a form, others greyed."""
+    idle = {**_of_guidance(request), **_of_second_stage(request)}
+    if request.ignore_prompt:
+        idle |= {"prompt": _KEPT, "negative_prompt": _KEPT, "guidance": Idle("Unconditional: nothing guides.")}
+    elif "classifier-free" not in request.kinds:
+        idle["negative_prompt"] = Idle("Only classifier-free guidance leads away from something.")
+    if request.sampler != "ddim":
+        idle["eta"] = Idle("Only DDIM uses it.")
+    return idle
+
+
+def _of_guidance(request: GenerateRequest) -> dict[str, Idle]:
+    chosen, acting = set(request.chosen_kinds), set(request.kinds)
+    nothing = Idle(f"{'Unconditional' if request.ignore_prompt else 'Empty prompt'}: there is nothing to guide towards.")
+    idle = {name: Idle("This guidance was not chosen.", hidden=True) for name, by in _USED_BY.items() if not chosen & {*by}}
+    idle |= {name: nothing for name, by in _USED_BY.items() if chosen & {*by} and not acting & {*by}}
+    if not request.ignore_prompt and "classifier" in chosen:
+        idle.pop("classifier_class", None)  # choosing one is what lets a classifier guide without a prompt
+    for name in ("guidance_course", "guidance_start", "guidance_stop"):
+        if not chosen:
+            idle[name] = Idle("No guidance was chosen.", hidden=True)
+        elif not acting:
+            idle[name] = nothing
+    if request.guidance_course == "constant":
+        idle |= dict.fromkeys(("guidance_start", "guidance_stop"), Idle("Constant guidance always acts.", hidden=True))
+    return idle
+
+
+def _of_second_stage(request: GenerateRequest) -> dict[str, Idle]:
+    if not request.upsampled:
+        return dict.fromkeys(_SECOND_STAGE, Idle("There is no second stage.", hidden=True))
+    idle = {}
+    if request.upsample_sampler == "own":
+        idle["upsample_steps"] = Idle("The up-sampler's own sampling says how many.", hidden=True)
+    if request.unconditional:
+        idle["upsample_scale"] = Idle("Without a prompt there is nothing to guide towards.")
+    return idle
