@@ -1,0 +1,101 @@
+"""The left column: the settings of a run, and what the model will not take in of the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+
+from studio.ml.diffusion.words import WordTokenizer
+from studio.models.catalog import ModelInfo
+from studio.ui.form import RequestForm
+from studio.ui.panel_layout import PanelLayout
+from studio.ui.text_fields import SeedField
+from studio.ui.theme import theme
+from studio_plugins.tokens.request import TokensRequest
+
+EXAMPLES = (
+    "a cat on a blue background",
+    "a small red apple on a green background",
+    "two penguins on a yellow background",
+    "a rocket above a house on a black background",
+)
+
+
+class Controls(QWidget):
+    """Builds the form into a PanelLayout. Signals: `changed` at every edit, `submitted` on Ctrl+Enter."""
+
+    changed = Signal()
+    submitted = Signal()
+
+    def __init__(self, zones: PanelLayout, models: Sequence[ModelInfo]) -> None:
+        super().__init__(zones)
+        self.hide()  # only the owner of the form, which lives in the zones
+        self._models = {info.id: info for info in models}
+        self.form: RequestForm[TokensRequest] = RequestForm(
+            TokensRequest, zones, providers={"models": lambda: [(i.id, i.title) for i in self._models.values()]}
+        )
+        zones.add_control(self.form)
+        self.form.changed.connect(self._edited)
+        self.form.submitted.connect(self.submitted)
+        self.form.prompt_field().set_history(list(EXAMPLES))
+        self._edited()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The chosen model, None when it is not among those offered."""
+        return self._models.get(str(self.form.field("model").value()))
+
+    @property
+    def seed(self) -> SeedField:
+        """The seed's editor, which also knows whether the seed is kept."""
+        field = self.form.field("seed")
+        assert isinstance(field, SeedField)
+        return field
+
+    def _edited(self) -> None:
+        prompt, info = self.form.prompt_field(), self.model
+        prompt.set_suggestions([word for word in (*info.words, *info.phrases) if len(word) > 1] if info else [])
+        prompt.set_note(note(prompt.value(), info))
+        self.changed.emit()
+
+
+def note(prompt: str, info: ModelInfo | None) -> str:
+    """A sentence on how the model takes a prompt; empty where its words are not listed."""
+    if info is not None and not info.prompted:
+        return f"{info.title} draws without a prompt, so there are no words to follow."
+    if not prompt.strip():
+        return "Empty prompt: all text positions are padding, and only that can be looked at."
+    if info is None or not info.words:
+        return ""
+    tokenizer = WordTokenizer(info.words, info.phrases)
+    unknown, left = tokenizer.unknown(prompt), tokenizer.overflow(prompt, info.length) if info.length else 0
+    if unknown:
+        words = ", ".join(f"“{word[:30]}”" for word in unknown[:6])
+        return f"{info.title} does not know {words}{' and others' if len(unknown) > 6 else ''}: left out."
+    return f"{info.title} reads {info.length} words: the last {left} are left out." if left else ""
+
+
+class RunBar(QWidget):
+    """The row below the primary button: Cancel."""
+
+    cancelled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.cancel = QToolButton(self)
+        self.cancel.setText("Cancel")
+        self.cancel.setToolTip("Cancel what is being drawn (Esc)")
+        self.cancel.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.cancel.setEnabled(False)
+        self.cancel.clicked.connect(lambda _checked=False: self.cancelled.emit())
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addStretch(1)
+        row.addWidget(self.cancel)
+        theme().changed.connect(self._paint_icon)
+        self._paint_icon()
+
+    def _paint_icon(self) -> None:
+        self.cancel.setIcon(theme().icon("stop", "error"))

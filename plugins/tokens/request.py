@@ -1,0 +1,138 @@
+"""What a person asks for: one picture, and which of its attention is kept. Pure data, no torch, no Qt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+from pydantic import field_validator
+
+from studio.host.request import Idle, Request, ui
+
+Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
+Layers = Literal["all", "fine", "coarse"]
+Heads = Literal["each", "mean"]
+
+SAMPLERS: Mapping[str, str] = MappingProxyType(
+    {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
+)
+LAYERS: Mapping[str, str] = MappingProxyType(
+    {"all": "All", "fine": "Only those with the finest maps", "coarse": "Only those with the coarsest maps"}
+)
+HEADS: Mapping[str, str] = MappingProxyType({"each": "Each by itself", "mean": "Only their mean"})
+MAX_SEED = 2**53 - 1  # the largest whole number that the JSON readers of other tools keep exact
+EXAMPLE_PROMPT = "a cat on a blue background"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class TokensRequest(Request):
+    """One run of text-to-image sampling with its attention written down."""
+
+    kind: ClassVar[str] = "tokens"
+
+    prompt: str = ui(
+        EXAMPLE_PROMPT,
+        title="Prompt",
+        help="The sentence whose words are followed. An empty prompt has no words: only padding can be looked at.",
+        widget="prompt",
+        placeholder=EXAMPLE_PROMPT,
+    )
+    model: str = ui(
+        "emoji-base",
+        title="Model",
+        help="Which trained network draws: a bundled model, or the folder or file of your own. It must read text.",
+        widget="choice",
+        choices_from="models",
+        min_length=1,
+    )
+    guidance_scale: float = ui(
+        3.0,
+        title="Guidance scale",
+        help=(
+            "s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)); 1 is unguided. The maps are always those of ε(x|y), the half that "
+            "reads the prompt; s changes them only through the picture they look at."
+        ),
+        ge=0.0,
+        le=20.0,
+        step=0.1,
+    )
+    sampler: Sampler = ui(
+        "dpmpp_2m",
+        title="Sampler",
+        help="How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM (without noise) or DDPM (ancestral).",
+        widget="choice",
+        choices=SAMPLERS,
+    )
+    steps: int = ui(
+        20,
+        title="Steps",
+        help="Denoising steps; the maps of every one are kept. Time and memory grow in proportion.",
+        ge=1,
+        le=1000,
+        step=1,
+        log=True,
+    )
+    seed: int = ui(
+        4,
+        title="Seed",
+        help="Number from which all noise is drawn. The same seed and settings give the same picture and maps.",
+        widget="seed",
+        ge=0,
+        le=MAX_SEED,
+    )
+    layers: Layers = ui(
+        "all",
+        title="Layers kept",
+        help="Large models have many layers; keeping the coarsest ones alone needs far less memory.",
+        widget="choice",
+        choices=LAYERS,
+        advanced=True,
+    )
+    heads: Heads = ui(
+        "each",
+        title="Heads kept",
+        help="Each attention head sees something else; keeping only their mean needs far less memory.",
+        widget="choice",
+        choices=HEADS,
+        advanced=True,
+    )
+    model_sha256: str = ui(
+        "",
+        title="Weights",
+        help="SHA-256 of the weights, filled in when the picture is made; a replay says so when they changed since.",
+        widget="hidden",
+        sweepable=False,
+    )
+
+    @field_validator("model_sha256")
+    @classmethod
+    def _digest(cls, value: str) -> str:
+        if value and not _SHA256.fullmatch(value):
+            raise ValueError("a SHA-256 is 64 digits from 0-9 and a-f, or empty")
+        return value
+
+    @property
+    def unconditional(self) -> bool:
+        """True when there is no prompt: the empty text is the condition ∅ itself."""
+        return not self.prompt.strip()
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations of the run: ε(x|y) and ε(x|∅) at each step, ε(x|∅) alone without a prompt."""
+        return self.steps * (1 if self.unconditional else 2)
+
+    def without_effect(self) -> Mapping[str, Idle]:
+        return {"guidance_scale": Idle("Without a prompt there is nothing to guide towards.")} if self.unconditional else {}
+
+    def smaller(self) -> list[tuple[str, TokensRequest]]:
+        """The same run with fewer maps kept, each with what a button that asks for it says."""
+        found: list[tuple[str, TokensRequest]] = []
+        if self.heads == "each":
+            found.append(("Keep only the mean of the heads", self.replace(heads="mean")))
+        if self.layers != "coarse":
+            found.append(("Keep only the coarsest layers", self.replace(layers="coarse")))
+        if self.heads == "each" and self.layers != "coarse":
+            found.append(("Keep the least", self.replace(heads="mean", layers="coarse")))
+        return found

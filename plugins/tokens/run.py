@@ -1,0 +1,145 @@
+"""What is kept of a run: the picture as it forms and the attention of every step, as numpy, and its file `attention.npz`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.host.pictures import Pixels
+from studio.ml.diffusion.attention_maps import AttentionMaps, Layer, StepMaps
+
+ATTENTION_FILE = "attention.npz"
+PADDING, PICTURE = "padding", "picture"
+"""What stands behind the tokens in every list: all padding positions as one, and the picture's own share."""
+MAX_FILE_BYTES = 128 << 20
+
+
+class AttentionUnreadable(ValueError):
+    """An attention.npz that is damaged or not ours; the picture itself does not depend on it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will keep, known before its first step: layers with the heads kept of each, the text of each token."""
+
+    layers: tuple[Layer, ...]
+    pieces: tuple[str, ...]
+    total: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Tokens as they are shown, then padding and picture: the rows of every share."""
+        return (*(piece.strip() or "␣" for piece in self.pieces), PADDING, PICTURE)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """As `names`, but each once: a word that comes again carries its place in the prompt."""
+        names = self.names
+        return tuple(f"{name} ({i + 1})" if names.count(name) > 1 else name for i, name in enumerate(names))
+
+    @property
+    def layer_titles(self) -> tuple[str, ...]:
+        """Layers as they are shown: which way, which block of the network, how many cells."""
+        return tuple(f"{_place(layer.name)} · {layer.height}×{layer.width}" for layer in self.layers)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenStep:
+    """One denoising step: its maps, and x0 [H, W, 3], the picture the network then predicted."""
+
+    maps: StepMaps
+    x0: Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class TokenRun:
+    """A run, or the steps of it so far."""
+
+    plan: Plan
+    steps: tuple[TokenStep, ...]
+
+    @cached_property
+    def attention(self) -> AttentionMaps:
+        """The maps of the steps, for averaging."""
+        return AttentionMaps(self.plan.layers, len(self.plan.pieces), tuple(step.maps for step in self.steps))
+
+    def to_npz(self) -> bytes:
+        """Compressed npz: `maps<i>` float16 [steps, heads, tokens + 1, h, w] of each layer, padding last; `pieces`;
+        `layers`, `sides` [layers, 2]; `t`, `x0` [steps, H, W, 3]; `total`."""
+        if not self.steps:
+            raise ValueError("a run without steps has no attention")
+        layers = self.plan.layers
+        arrays: dict[str, NDArray[Any]] = {
+            f"maps{i}": np.stack([step.maps.maps[i] for step in self.steps]) for i in range(len(layers))
+        }
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            pieces=np.array(self.plan.pieces, np.str_),
+            layers=np.array([layer.name for layer in layers], np.str_),
+            sides=np.array([(layer.height, layer.width) for layer in layers], np.int64),
+            t=np.array([step.maps.t for step in self.steps], np.int64),
+            x0=np.stack([step.x0 for step in self.steps]),
+            total=np.array(self.plan.total),
+            **arrays,
+        )  # fmt: skip
+        return buffer.getvalue()
+
+    @classmethod
+    def read(cls, path: Path) -> TokenRun:
+        """Read an attention.npz. Raises AttentionUnreadable for a damaged, foreign or unreasonably large one."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
+                    limit = MAX_FILE_BYTES >> 20
+                    raise AttentionUnreadable(f"“{path.name}” holds more than {limit} MiB; it is not one of ours.")
+            with np.load(path, allow_pickle=False) as data:
+                return _run({name: data[name] for name in data.files}, path.name)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, AttentionUnreadable):
+                raise
+            text = f"The attention of this picture cannot be read ({error}); the picture is whole."
+            raise AttentionUnreadable(text) from error
+
+
+def _place(name: str) -> str:
+    """A layer's name in the checkpoint ("input_blocks.3.1") in words ("down 3")."""
+    part, _, rest = name.partition(".")
+    way = {"input_blocks": "down", "output_blocks": "up"}.get(part)
+    return "middle" if way is None else f"{way} {rest.partition('.')[0]}"
+
+
+def _run(arrays: Mapping[str, NDArray[Any]], name: str) -> TokenRun:
+    t, x0, names, sides = arrays["t"], arrays["x0"], arrays["layers"], arrays["sides"]
+    pieces = tuple(str(piece) for piece in arrays["pieces"])
+    maps = [arrays[f"maps{i}"] for i in range(len(names))]
+    whole = (
+        len(t) > 0
+        and len(names) > 0
+        and sides.shape == (len(names), 2)
+        and x0.ndim == 4
+        and len(x0) == len(t)
+        and x0.shape[-1] == 3
+        and x0.dtype == np.uint8
+        and all(m.dtype == np.float16 and m.ndim == 5 and m.shape[1] > 0 for m in maps)
+        and all(
+            m.shape == (len(t), m.shape[1], len(pieces) + 1, *side) for m, side in zip(maps, sides.tolist(), strict=True)
+        )
+    )
+    if not whole:
+        raise AttentionUnreadable(f"“{name}” is not a file of this panel; the picture is whole.")
+    layers = tuple(
+        Layer(str(layer), m.shape[1], *m.shape[3:]) for layer, m in zip(names, maps, strict=True)
+    )
+    steps = tuple(
+        TokenStep(StepMaps(i, int(t[i]), tuple(m[i] for m in maps)), x0[i]) for i in range(len(t))
+    )
+    return TokenRun(Plan(layers, pieces, int(arrays["total"])), steps)
