@@ -93,8 +93,9 @@ def open_guidance(
 
     drawn: the prompts the model itself is given, where they are others. A model without a condition takes no
     classifier-free guidance. Raises ModelMissing and CompanionMismatch for a companion that is not there or does not
-    fit, NoClass, and what the loaders raise.
+    fit, NoClass, PromptError for a CLIP prompt that cannot be understood, and what the loaders raise.
     """
+    from studio.ml.clip.prompts import encode_weighted
     from studio.ml.diffusion.classifier import UnknownClass
     from studio.ml.diffusion.gradients import ClassifierGuidance, ClipGuidance, PlainClipGuidance, together
     from studio.ml.diffusion.unconditional import Unconditional
@@ -116,7 +117,10 @@ def open_guidance(
     if "clip" in scales or "clip-x0" in scales:
         clip = yield from open_clip(settings.clip, ctx, precision=precision)
         companions["clip"] = clip.sha256
-        text = clip.encode_text([settings.clip_prompt] * len(prompts) if settings.clip_prompt else prompts)
+        if settings.clip_prompt:
+            text = encode_weighted(clip, [settings.clip_prompt]).expand(len(prompts), -1)
+        else:
+            text = clip.encode_text(prompts)
         if "clip" in scales:
             check_same_noise(clip, model, "CLIP guidance")
             guides.append(ClipGuidance(clip, text, scales["clip"], T=model.schedule.T))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders
@@ -75,7 +76,7 @@ def load_bpe(folder: Path) -> BpeTokenizer:
 
 def _vocabulary(file: Path) -> dict[str, int]:
     try:
-        found = json.loads(_text(file))
+        found = json.loads(read_text(file))
     except json.JSONDecodeError as error:
         raise TokenizerCorrupt(f"{file.name} is no JSON file ({error}).") from error
     if not isinstance(found, dict) or sorted(map(str, found.values())) != sorted(map(str, range(len(found)))):
@@ -84,16 +85,17 @@ def _vocabulary(file: Path) -> dict[str, int]:
 
 
 def _merges(file: Path) -> list[tuple[str, str]]:
-    lines = [line for line in _text(file).splitlines() if line and not line.startswith("#version")]
+    lines = [line for line in read_text(file).splitlines() if line and not line.startswith("#version")]
     pairs = [tuple(line.split(" ")) for line in lines]
     if any(len(pair) != 2 for pair in pairs):
         raise TokenizerCorrupt(f"{file.name} is no list of merges: each line must hold two pieces.")
     return [(pair[0], pair[1]) for pair in pairs]
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The text of a vocabulary file, compressed or not. Raises TokenizerCorrupt."""
     data = file.read_bytes()
     try:
         return (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8")
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise TokenizerCorrupt(f"{file.name} is damaged ({error}).") from error

@@ -25,7 +25,9 @@ SEED = 91
 Hits = NDArray[np.bool_]
 
 
-class _SceneVocabulary(BaseModel):
+class SceneVocabulary(BaseModel):
+    """What the scenes a model was trained on show."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     nouns: tuple[str, ...]
@@ -35,7 +37,7 @@ class _SceneVocabulary(BaseModel):
 class EmojiClassifierConfig(ClassifierModelConfig):
     """config.json of a classifier whose classes are the nouns of emoji scenes."""
 
-    vocabulary: _SceneVocabulary
+    vocabulary: SceneVocabulary
 
 
 def classified(
@@ -74,7 +76,7 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
             classified(model, config.vocabulary.backgrounds, per_class, kind=kind, t=t) for kind in ("single", "count")
         )
         by_step.append(single)
-        yield f"| {t} | {model.schedule.alphas_cumprod[t] ** 0.5:.2f} | {_share(single)} | {_share(alike)} |"
+        yield f"| {t} | {model.schedule.alphas_cumprod[t] ** 0.5:.2f} | {share(single)} | {share(alike)} |"
     yield ""
     yield "One object, by class:"
     yield ""
@@ -97,6 +99,7 @@ def _scenes(
     return [scenes.draw(rng, noun, kind=kind, held=None) for noun in alone for _ in range(per_class)]
 
 
-def _share(hits: Hits) -> str:
+def share(hits: Hits) -> str:
+    """Two cells of a table: the share of hits, and its 95 % interval."""
     low, high = wilson_interval(int(hits.sum()), hits.size)
     return f"**{hits.mean():.1%}** | {low:.1%} to {high:.1%}"

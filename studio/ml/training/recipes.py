@@ -57,7 +57,7 @@ def recipes() -> dict[str, Recipe]:
         "emoji-clip": Recipe(
             _emoji_clip,
             TrainSettings(
-                steps=9600, batch=128, learning_rate=1e-3, decay_share=0.3, ema=0.998, precision="float32",
+                steps=7200, batch=128, learning_rate=1e-3, decay_share=0.3, ema=0.998, precision="float32",
                 checkpoint_every=200, sample_every=1000,
             ),
             "the noise-aware CLIP of 32x32 emoji scenes, for one CPU core (about an hour and a quarter)",
@@ -105,7 +105,7 @@ def _emoji_upsample() -> TrainingTask:
 
 def _emoji_clip() -> TrainingTask:
     network = {"patch_size": 8, "width": 128, "heads": 4, "embedding": 128, "layers": 4, "text_layers": 2}
-    return EmojiClip(32, Vocabulary.of_size(32, 8), network, free_pictures=2500 * 128)
+    return EmojiClip(32, Vocabulary.of_size(32, 8), network, free_pictures=3000 * 128)
 
 
 def _emoji_base_accelerator() -> TrainingTask:
