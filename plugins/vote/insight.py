@@ -15,9 +15,11 @@ from studio_plugins.vote.entries import Entry, field_title, fields
 from studio_plugins.vote.jobs import Round
 from studio_plugins.vote.standing import Standing
 
-_MODEL = "P(<i>i</i> beats <i>j</i>) = 1 / (1 + 10<sup>(σ<sub>j</sub> − σ<sub>i</sub>)/400</sup>)"
-_EXAMPLE = "first of two: 1 / (1 + 10<sup>−$difference/400</sup>) = $chance"
-_LIKELIHOOD = "σ = argmin Σ A<sub>ij</sub> log(1 + 10<sup>(σ<sub>j</sub> − σ<sub>i</sub>)/400</sup>)"
+# 13 px: the formulas are to stay on one line in a narrow column.
+_LINE = '<span style="font-size:13px; white-space:nowrap">{}</span>'
+_MODEL = _LINE.format("P(<i>i</i> beats <i>j</i>) = 1 / (1 + 10<sup>−Δ/400</sup>)")
+_EXAMPLE = _LINE.format("first and second: Δ = $difference, P = $chance")
+_LIKELIHOOD = _LINE.format("σ = argmin Σ<sub>ij</sub> A<sub>ij</sub> log(1 + 10<sup>−Δ/400</sup>)")
 _NOTE = "A<sub>ij</sub>: how often i was preferred to j; a tie is half a vote each. Only differences of scores mean something."
 _TIPS = {
     "votes": "Votes on this question between these contestants",
@@ -34,7 +36,7 @@ class Insight(QWidget):
         super().__init__(zones)
         self.hide()  # only the owner of the sections below
         self.progress = Facts(zones)
-        self.model = FormulaCard(_MODEL, _EXAMPLE, "σ are the Elo scores; 400 points are odds of ten to one.", zones)
+        self.model = FormulaCard(_MODEL, _EXAMPLE, "Δ = σ<sub>i</sub> − σ<sub>j</sub>, the difference of their scores; 400 points are odds of ten to one.", zones)
         self.likelihood = FormulaCard(_LIKELIHOOD, "", _NOTE, zones)
         self.also = QLabel(zones)
         self.also.setProperty("tone", "muted")

@@ -19,7 +19,7 @@ from studio.ui.panel_layout import PanelLayout
 from studio_plugins.vote import demo
 from studio_plugins.vote.controls import Controls
 from studio_plugins.vote.desk import Desk
-from studio_plugins.vote.entries import fields
+from studio_plugins.vote.entries import field_title, fields
 from studio_plugins.vote.insight import Insight
 from studio_plugins.vote.jobs import MOST_PICTURES, Round, Survey
 from studio_plugins.vote.request import QUESTIONS, VoteRequest
@@ -225,7 +225,7 @@ class VotePanel(Panel):
             self.message("There is no vote in this contest yet: judge a pair first.", "info")
             return
         self.insight.show_standing(found)
-        self.stage.standing.show_standing(found, QUESTIONS[contest.request.question])
+        self.stage.standing.show_standing(found, QUESTIONS[contest.request.question], field_title(contest.request.field))
         self.stage.setCurrentWidget(self.stage.standing)
         self._show_buttons()
 

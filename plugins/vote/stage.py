@@ -34,6 +34,7 @@ class Candidate(ImageView):
         self._down: QPointF | None = None
         self.setAccessibleName(name)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a frame round one of the two would look like advice
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
@@ -91,8 +92,8 @@ class PairPage(QWidget):
         self.undo = self._button("Undo", "Take the last vote back (Backspace)", "Backspace", self.undone.emit)
         row.addWidget(self.undo)
         row.addStretch(1)
-        self.left.picked.connect(lambda: self.chosen.emit("left"))
-        self.right.picked.connect(lambda: self.chosen.emit("right"))
+        self.left.picked.connect(partial(self._pick, "left"))
+        self.right.picked.connect(partial(self._pick, "right"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_L, SPACE_L, SPACE_L, SPACE_L)
         layout.setSpacing(SPACE_M)
@@ -100,7 +101,12 @@ class PairPage(QWidget):
         layout.addWidget(self.prompt)
         layout.addLayout(pictures, 1)
         layout.addLayout(row)
-        self.setFocusProxy(self.left)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Two pictures to choose between")
+
+    def _pick(self, choice: Choice) -> None:
+        self.setFocus()  # so that the arrow keys go on where the mouse began
+        self.chosen.emit(choice)
 
     def _button(self, text: str, tip: str, key: str, callback: Callable[[], object]) -> QPushButton:
         """A button and its key, which acts while something on this page has the focus."""

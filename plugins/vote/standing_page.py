@@ -14,7 +14,7 @@ from studio.ui.theme import theme
 from studio.ui.tokens import FONT_PX, SPACE_L, SPACE_M
 from studio_plugins.vote.standing import Standing
 
-COLUMNS = ("Contestant", "Elo", "95 % interval", "Won", "Tied", "Lost")
+COLUMNS = ("Elo", "95 % interval", "Won", "Tied", "Lost")
 _LONGEST_NAME = 28
 
 
@@ -88,8 +88,7 @@ class StandingPage(QWidget):
         self.note.setProperty("tone", "muted")
         self.note.setWordWrap(True)
         self.scores = ScorePlot(self)
-        self.table = QTableWidget(0, len(COLUMNS), self)
-        self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        self.table = QTableWidget(0, 1 + len(COLUMNS), self)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.verticalHeader().hide()
@@ -107,9 +106,10 @@ class StandingPage(QWidget):
         layout.addWidget(self.table, 2)
         self.found: Standing | None = None
 
-    def show_standing(self, found: Standing, question: str) -> None:
-        """Fill the page."""
+    def show_standing(self, found: Standing, question: str, setting: str) -> None:
+        """Fill the page; contestants are values of `setting`."""
         self.found = found
+        self.table.setHorizontalHeaderLabels([setting, *COLUMNS])
         self.heading.setText(f"{question} — {found.votes} vote{'s' if found.votes != 1 else ''}")
         self.note.setText(
             "Bars are 95 % intervals. Somebody never lost a point to somebody else, which alone would put no bound on the scores: one "

@@ -72,13 +72,13 @@ def test_votes_by_keys_and_clicks_are_on_disk_before_the_next_pair(room: Any, qt
     page = panel.stage.page
     page.setFocus()
     pairs = [panel.desk.pair]
-    qtbot.keyClick(page.left, Qt.Key.Key_Right)
+    qtbot.keyClick(page, Qt.Key.Key_Right)
     voted(room, qtbot, 1)
     pairs.append(panel.desk.pair)
     qtbot.mouseClick(page.left, Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
     voted(room, qtbot, 2)
     pairs.append(panel.desk.pair)
-    qtbot.keyClick(page.right, Qt.Key.Key_Down)
+    qtbot.keyClick(page, Qt.Key.Key_Down)
     voted(room, qtbot, 3)
     votes = read_votes(room.votes).votes
     assert [vote.choice for vote in votes] == ["right", "left", "tie"]
