@@ -67,6 +67,11 @@ class Vocabulary:
         return cls(*chosen) if mix is None else cls(*chosen, mix)
 
 
+def alone(placed: Placed, scene: Scene) -> Scene:
+    """The scene with one of its objects only: its caption names that object, its size where it was said, and the background."""
+    return Scene("single", (placed,), scene.background, size=scene.size, tint=scene.tint)
+
+
 def held_out(scene: Scene) -> bool:
     """True for combinations that training never sees: a fixed tenth, chosen by a checksum of their names."""
     nouns = [placed.noun for placed in scene.objects]

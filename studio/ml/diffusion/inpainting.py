@@ -8,7 +8,6 @@ all three the known pixels come back bit for bit.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from studio.ml.diffusion.guidance import ClassifierFree, Gradient, GradientFn, GuidanceParts, GuidedModel, Scale, Unguided
 from studio.ml.diffusion.model_folder import load_text_model
-from studio.ml.diffusion.noise import NoiseSource
+from studio.ml.diffusion.noise import NoiseSource, noised
 from studio.ml.diffusion.sampler import Resume, StepRecord
 from studio.ml.diffusion.sampling import Sampling, run
 from studio.ml.diffusion.schedule import Schedule
@@ -66,10 +65,6 @@ class Known:
         """x [B, 3, H, W] with the known pixels in their place."""
         return torch.where(self.keep, self.image, x)
 
-    def noised(self, x: Tensor, noise: Tensor, abar: float) -> Tensor:
-        """x_t [B, 3, H, W] with the known pixels, noised by q(x_t | x_0), in their place."""
-        return torch.where(self.keep, math.sqrt(abar) * self.image + math.sqrt(1 - abar) * noise, x)
-
     def spared(self, cond_fn: GradientFn) -> GradientFn:
         """The same gradients without a pull on known pixels."""
 
@@ -86,16 +81,15 @@ class _Renoised:
     is independent of it and the run stays keyed by its seeds.
     """
 
-    def __init__(self, known: Known, noise: NoiseSource, visited: Schedule) -> None:
-        self.known, self.noise = known, noise
-        steps = [int(step) for step in reversed(visited.timesteps)]
-        self.index = {step: i for i, step in enumerate(steps)}
-        self.abar = dict(zip(steps, reversed(visited.alphas_cumprod.tolist()), strict=True))
+    def __init__(self, known: Known, noise: NoiseSource, schedule: Schedule, visited: Schedule) -> None:
+        self.known, self.noise, self.schedule = known, noise, schedule
+        self.index = {int(step): i for i, step in enumerate(reversed(visited.timesteps))}
 
     def __call__(self, x: Tensor, step: int) -> Tensor:
+        """x_t [B, 3, H, W] of the original step `step`, the known pixels in it drawn from q(x_t | x_0)."""
         index, shape = self.index[step], x.shape[1:]
         noise = self.noise.step(index - 1, shape) if index else self.noise.initial(shape)
-        return self.known.noised(x, noise, self.abar[step])
+        return torch.where(self.known.keep, noised(self.known.image, noise, self.schedule, step), x)
 
     def shown_to(self, model: GuidedModel) -> GuidedModel:
         """The model on x_t so changed."""
@@ -137,7 +131,7 @@ class Inpainter(TextModel):
         visited = sampling.schedule(self.schedule)
         guidance = Unguided() if scale is None else ClassifierFree(scale, T=self.schedule.T, max_batch=max_batch)
         model = guidance.of(self.denoiser(prompts, negative=negative, inputs=inputs))
-        renoised = _Renoised(known, noise, visited) if method == "replace_x_t" else None
+        renoised = _Renoised(known, noise, self.schedule, visited) if method == "replace_x_t" else None
         x = noise.initial((3, self.image_size, self.image_size))
         records = run(
             model if renoised is None else renoised.shown_to(model),

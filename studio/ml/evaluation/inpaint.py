@@ -46,7 +46,7 @@ class Case:
     @property
     def prompt(self) -> str:
         """What a person would ask for: the erased object on the scene's background."""
-        return captions.plain_caption(scenes.Scene("single", (self.removed,), self.scene.background, size=self.scene.size))
+        return captions.plain_caption(scenes.alone(self.removed, self.scene))
 
     def shown(self, reading: Reading) -> bool:
         """Whether the oracle found the named object with its centre in the hole."""

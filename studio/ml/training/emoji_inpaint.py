@@ -58,7 +58,7 @@ class EmojiInpaint(EmojiBase):
         rng = np.random.default_rng((self.seed, index, _MASK_STREAM))
         shape, placed = masks.draw_shape(rng), scene.objects[rng.integers(len(scene.objects))]
         if shape == "object" and example["mask"].any() and rng.random() < 0.5:
-            example["tokens"], example["mask"] = self._encode(captions.caption(alone(placed, scene), rng))
+            example["tokens"], example["mask"] = self._encode(captions.caption(scenes.alone(placed, scene), rng))
         return {**example, "keep": torch.from_numpy(masks.draw(rng, shape, self.pixels, placed)[None])}
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -76,7 +76,7 @@ class EmojiInpaint(EmojiBase):
         shown = [scenes.draw(rng, self.vocabulary, kind=kind, held=None) for kind in kinds]
         true = np.stack([scenes.render(scene, self.pixels) for scene in shown])
         keep = np.stack([masks.without_object(scene.objects[0], self.pixels) for scene in shown])[..., None]
-        prompts = [captions.plain_caption(alone(scene.objects[0], scene)) for scene in shown]
+        prompts = [captions.plain_caption(scenes.alone(scene.objects[0], scene)) for scene in shown]
         image = torch.from_numpy(true.transpose(0, 3, 1, 2)).float() / 127.5 - 1
         mask = torch.from_numpy(keep.transpose(0, 3, 1, 2))
         drawn = self._draw(network, prompts, {"image": image, "mask": mask.float()}, lambda x0: torch.where(mask, image, x0))
@@ -93,13 +93,6 @@ class EmojiInpaint(EmojiBase):
     def _data(self) -> str:
         shapes = ", ".join(f"{shape} {share:.0%}" for shape, share in masks.SHAPES.items())
         return f"{super()._data()}\n\nErased in training (`studio.ml.data.masks`): {shapes}."
-
-
-def alone(placed: scenes.Placed, scene: scenes.Scene) -> scenes.Scene:
-    """The scene with one of its objects only, whose caption names that object and the background."""
-    if scene.kind == "single":
-        return scene
-    return scenes.Scene("single", (placed,), scene.background, tint=scene.tint)
 
 
 def widened(base: Text2ImUNet) -> InpaintText2ImUNet:

@@ -135,3 +135,11 @@ def test_on_the_grid_a_scene_renders_the_same_small_and_averages_down_to_it(seed
     assert scenes.on_grid(snapped, 32) == snapped
     averaged = scenes.render(snapped, 128).reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
     assert np.abs(averaged - small).mean() < 4  # of 255; the sprites are resized once to 4k and once to k pixels
+
+
+def test_an_object_alone_is_named_alone():
+    cat, dog = scenes.Placed("cat", 0.2, 0.5, 0.3), scenes.Placed("dog", 0.8, 0.5, 0.3)
+    scene = scenes.Scene("relation", (cat, dog), "blue", relation="left of", tint=(1, 2, 3))
+    assert scenes.alone(dog, scene) == scenes.Scene("single", (dog,), "blue", tint=(1, 2, 3))
+    single = scenes.Scene("single", (cat,), "blue", size="small")
+    assert scenes.alone(cat, single) == single

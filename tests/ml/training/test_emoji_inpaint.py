@@ -8,9 +8,9 @@ import json
 import pytest
 import torch
 
-from studio.ml.data.scenes import Placed, Scene, Vocabulary
+from studio.ml.data.scenes import Vocabulary
 from studio.ml.diffusion.words import WordTokenizer
-from studio.ml.training.emoji_inpaint import EVEN_SHARE, EmojiInpaint, alone, hole_weights, widened
+from studio.ml.training.emoji_inpaint import EVEN_SHARE, EmojiInpaint, hole_weights, widened
 from studio.ml.training.recipes import recipes
 from studio.resources import resource
 
@@ -77,14 +77,6 @@ def test_weights_of_the_hole_have_mean_one_and_favour_the_hole():
     assert weights[0, 0, 0, 0] == pytest.approx(EVEN_SHARE + (1 - EVEN_SHARE) * 16)
     assert weights[0, 0, 7, 7] == pytest.approx(EVEN_SHARE)
     assert (weights[1:] == 1).all()
-
-
-def test_a_hole_filled_alone_is_named_alone():
-    cat, dog = Placed("cat", 0.2, 0.5, 0.3), Placed("dog", 0.8, 0.5, 0.3)
-    scene = Scene("relation", (cat, dog), "blue", relation="left of", tint=(1, 2, 3))
-    assert alone(dog, scene) == Scene("single", (dog,), "blue", tint=(1, 2, 3))
-    single = Scene("single", (cat,), "blue", size="small")
-    assert alone(cat, single) == single
 
 
 def test_a_base_of_other_words_is_refused():
