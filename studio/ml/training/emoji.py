@@ -20,11 +20,10 @@ from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import Text2ImUNet, TextTokens, split_config
 from studio.ml.diffusion.words import WordTokenizer
 from studio.ml.training.diffusion_loss import HybridLoss
-from studio.ml.training.export import write_model
+from studio.ml.training.export import EMOJI_LICENCE, write_model
 from studio.ml.training.task import Batch
 
 PREVIEW_STEPS, PREVIEW_SCALE = 15, 3.0
-_LICENCE = "Weights: MIT, as the studio. The emoji artwork is Noto Color Emoji's (Google), under the SIL Open Font License 1.1."
 
 
 class EmojiBase:
@@ -102,7 +101,7 @@ class EmojiBase:
         return np.concatenate(rows, axis=0)
 
     def export(self, network: nn.Module, folder: Path, facts: Mapping[str, str]) -> None:
-        write_model(folder, network, self._config(), {"What it is": self._about(), "Data": self._data(), **facts, "Licence": _LICENCE})
+        write_model(folder, network, self._config(), {"What it is": self._about(), "Data": self._data(), **facts, "Licence": EMOJI_LICENCE})
 
     def _config(self) -> dict[str, Any]:
         return {

@@ -17,7 +17,7 @@ from studio.ml.diffusion.classifier import ClassifierConfig, EncoderUNet
 from studio.ml.diffusion.noise import noised
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.evaluation.oracle import as_pixels, as_tensor
-from studio.ml.training.export import write_model
+from studio.ml.training.export import EMOJI_LICENCE, write_model
 from studio.ml.training.task import Batch
 
 PREVIEW_STEPS, PREVIEW_SCENES = (0, 250, 500, 750), 12
@@ -93,7 +93,8 @@ class EmojiClassifier:
             "network": self.config.model_dump(),
             "vocabulary": {"nouns": self.vocabulary.nouns, "backgrounds": self.vocabulary.backgrounds},
         }
-        write_model(folder, network, config, {"What it is": self._about(), "Data": self._data(), **facts})
+        about = {"What it is": self._about(), "Data": self._data(), **facts, "Licence": EMOJI_LICENCE}
+        write_model(folder, network, config, about)
 
     def _about(self) -> str:
         return (

@@ -27,7 +27,7 @@ from studio.ml.diffusion.blocks import timestep_embedding
 from studio.ml.diffusion.noise import noised
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.evaluation.oracle import as_tensor
-from studio.ml.training.export import write_model
+from studio.ml.training.export import EMOJI_LICENCE, write_model
 from studio.ml.training.task import Batch
 
 CONTEXT = 20
@@ -160,7 +160,7 @@ class EmojiClip:
             "tokenizer": {"type": "words", "words": self.tokenizer.words, "phrases": self.tokenizer.phrases},
             "vocabulary": {"nouns": self.vocabulary.nouns, "backgrounds": self.vocabulary.backgrounds},
         }
-        about = {"What it is": self._about(), "Data": self._data(), **facts, "Licence": _LICENCE}
+        about = {"What it is": self._about(), "Data": self._data(), **facts, "Licence": EMOJI_LICENCE}
         write_model(folder, network.net, config, about)
 
     def _about(self) -> str:
@@ -205,6 +205,3 @@ def meaning(scene: scenes.Scene) -> str:
         nouns.reverse()
         relation = "left of" if relation == "right of" else "above"
     return "|".join([scene.background, scene.size, relation or "", *nouns])
-
-
-_LICENCE = "Weights: MIT, as the studio. The emoji artwork is Noto Color Emoji's (Google), under the SIL Open Font License 1.1."
