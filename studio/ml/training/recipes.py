@@ -46,7 +46,7 @@ def recipes() -> dict[str, Recipe]:
         ),
         "emoji-classifier": Recipe(
             _emoji_classifier,
-            TrainSettings(steps=2300, batch=64, learning_rate=1e-3, ema=0.998, checkpoint_every=200, sample_every=500),
+            TrainSettings(steps=1700, batch=64, learning_rate=1e-3, ema=0.998, checkpoint_every=200, sample_every=500),
             "the noise-aware classifier of 32x32 emoji scenes, for one CPU core (about an hour)",
         ),
         "emoji-upsample": Recipe(
