@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.host.imagemeta import ImageMetadata
+from studio.host.imagemeta import ImageMetadata, parse_parameters
 
 MATCHED_BY = frozenset({"prompt", "seed"})
 """Pictures are paired by these, so they cannot be what contestants differ in."""
-_BOOKKEEPING = frozenset({"batch", "model_sha256", "precision"})
+_BOOKKEEPING = frozenset({"batch", "precision", "weights", "columns", "probes"})
+_DIGEST = "sha256"
 _PREFERRED = ("guidance", "guidance_kind", "model", "guidance_scale", "sampler")
 _LONGEST = 160
 
@@ -37,14 +38,20 @@ class Entry:
 
 
 def entry_of(record: str, path: Path, found: ImageMetadata) -> Entry | None:
-    """The picture as an entry; None when it carries no settings of this studio with a prompt (a grid, a plot)."""
-    request = found.request or {}
+    """The picture as an entry.
+
+    None when it carries no settings of this studio with a prompt (a grid, a plot), or is only what a second stage enlarged.
+    """
+    request, made = found.request or {}, found.provenance
     prompt = request.get("prompt")
-    if not isinstance(prompt, str):
+    if not isinstance(prompt, str) or made.get("stage") == "base":
         return None
-    own = found.provenance.get("seed", request.get("seed"))
+    own = made.get("seed", request.get("seed"))
     seed = own if isinstance(own, int) and not isinstance(own, bool) else None
-    return Entry(record, path.name, path, prompt, seed, dict(flat(request)))
+    settings = {name: text for name, text in flat(request) if not name.endswith(_DIGEST)}
+    if "column" in made:  # several ways to guide share one request; the text for other tools says whose picture this is
+        settings["guidance"] = text_of(parse_parameters(found.texts.get("parameters", "")).settings.get("Guidance"))
+    return Entry(record, path.name, path, prompt, seed, settings)
 
 
 def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from studio.engine import JobContext, run_inline
 from studio.host.atomic import FileUnwritable
+from studio.host.imagemeta import encode_png, envelope, format_parameters, read_metadata
 from studio.host.results import ResultsStore
 from studio_plugins.vote import jobs
 from studio_plugins.vote.contest import Contest
-from studio_plugins.vote.entries import Entry, field_title, fields, flat, values
+from studio_plugins.vote.entries import Entry, entry_of, field_title, fields, flat, values
 from studio_plugins.vote.request import VoteRequest
 from studio_plugins.vote.standing import standing, standing_table, votes_table
 from studio_plugins.vote.votes import Side, Vote, append_undo, append_vote, read_votes
@@ -190,6 +191,21 @@ def test_the_store_is_looked_through(store: ResultsStore) -> None:
         (second, "picture-01.png", 5), (first, "picture-01.png", 5), (first, "picture-02.png", 6),
     ]  # fmt: skip
     assert fields(found.entries) == ["guidance_scale"] and not found.more
+
+
+def test_columns_of_one_comparison_are_told_apart_and_first_stages_left_out(tmp_path: Path) -> None:
+    request = {"prompt": "a cat", "seed": 4, "columns": [{"a": 1}, {"a": 2}], "model_sha256": "0" * 64}
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    found = []
+    for column, title in enumerate(("No guidance", "CFG 3, CLIP 1")):
+        text = format_parameters("a cat", steps=5, sampler="DDIM", seed=4, size=(8, 8), extra={"Guidance": title})
+        path = tmp_path / f"{column}.png"
+        path.write_bytes(encode_png(pixels, envelope("guidance", request, {"column": column, "seed": 4}), text))
+        found.append(entry_of("r", path, read_metadata(path)))
+    assert fields(found) == ["guidance"] and list(values(found, "guidance")) == ["CFG 3, CLIP 1", "No guidance"]  # type: ignore[arg-type]
+    small = tmp_path / "small.png"
+    small.write_bytes(encode_png(pixels, envelope("generate", request, {"stage": "base"})))
+    assert entry_of("r", small, read_metadata(small)) is None
 
 
 # --- the standing ---
