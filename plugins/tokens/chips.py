@@ -22,8 +22,8 @@ _TIPS = {
 class Chips(QWidget):
     """Rows of `set_entries`: tokens, then padding and picture (set apart). `chosen` fires when a person picks one.
 
-    The bar in a chip is its share: of a token measured by the largest one, of padding and picture by the whole. Left and
-    Right move the choice.
+    The bar in a chip is its share: of a token measured by the largest one, of padding and picture by the whole. Left
+    and Right move the choice.
     """
 
     chosen = Signal(int)
@@ -150,8 +150,8 @@ class Chips(QWidget):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             index = self.at(event.pos())
-            tip = _TIPS.get(index - len(self._names), "Share of all attention that goes to this token") if index >= 0 else ""
-            QToolTip.showText(event.globalPos(), tip, self)
+            tip = _TIPS.get(index - len(self._names), "Share of all attention that goes to this token")
+            QToolTip.showText(event.globalPos(), tip if index >= 0 else "", self)
             return True
         return super().event(event)
 

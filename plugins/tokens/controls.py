@@ -13,7 +13,7 @@ from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
 from studio.ui.theme import theme
-from studio_plugins.tokens.request import TokensRequest
+from studio_plugins.tokens.request import TokensRequest, quoted
 
 EXAMPLES = (
     "a cat on a blue background",
@@ -72,8 +72,7 @@ def note(prompt: str, info: ModelInfo | None) -> str:
     tokenizer = WordTokenizer(info.words, info.phrases)
     unknown, left = tokenizer.unknown(prompt), tokenizer.overflow(prompt, info.length) if info.length else 0
     if unknown:
-        words = ", ".join(f"“{word[:30]}”" for word in unknown[:6])
-        return f"{info.title} does not know {words}{' and others' if len(unknown) > 6 else ''}: left out."
+        return f"{info.title} does not know {quoted(unknown)}: left out."
     return f"{info.title} reads {info.length} words: the last {left} are left out." if left else ""
 
 

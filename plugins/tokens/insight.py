@@ -26,8 +26,8 @@ _FORMULA = (
 _NUMBERS = '<span style="font-size:13px">words $words + padding $padding<br>+ picture $picture = 1</span>'
 _NOTE = (
     "One softmax over text and picture, so these are true shares. Attention is not explanation: it says what is looked "
-    "at, not what follows from it. Each position has read the whole prompt before, and the prompt also acts through the "
-    "time embedding, which no map shows."
+    "at, not what follows from it. Each position has read the whole prompt before, and the prompt also acts through "
+    "the time embedding, which no map shows."
 )
 _TIPS = {
     "t": "The original time step the network was told, 999 (noise) to 0 (picture)",
@@ -56,7 +56,10 @@ class Insight(QWidget):
         section.add(self._step)
         self._where: Collapsible = zones.add_insight("The whole picture", self.place)
         self._where.add(self._place_note)
-        curves = zones.add_insight("Step by step", self.totals)
+        self._no_curves = _note(zones)
+        self._no_curves.setText("The curves appear while a picture is drawn.")
+        curves = zones.add_insight("Step by step", self._no_curves)
+        curves.add(self.totals)
         curves.add(self.tokens)
         table = zones.add_insight("Layers", self.layers)
         table.add(self._layer_note)
@@ -73,6 +76,7 @@ class Insight(QWidget):
         self.layers.set_bars(())
         self._formula.set_numbers({})
         self._step.set_facts({})
+        self._name_place("The whole picture")
         self._place_note.setText("How the attention divides is shown while a picture is drawn.")
         self._layer_note.setText("")
         self.show_cost(None, 0.0, "")
@@ -111,7 +115,7 @@ class Insight(QWidget):
         shares, cell = self._stage.shares(), self._stage.cell
         there = shares.mean(axis=(1, 2)) if cell is None else shares[:, cell[1], cell[0]]
         height, width = shares.shape[1:]
-        self._where.set_heading(
+        self._name_place(
             "The whole picture" if cell is None else f"Column {cell[0] + 1}, row {cell[1] + 1} of {width}×{height}"
         )
         words, padding, picture = _sums(there)
@@ -129,13 +133,19 @@ class Insight(QWidget):
         scale = "Words are measured by the largest of them, padding and picture by the whole."
         self._place_note.setText(f"{scale} {asked}".strip())
 
+    def _name_place(self, heading: str) -> None:
+        if heading != self._where.heading():
+            self._where.set_heading(heading)
+
     def _show_layers(self, run: TokenRun) -> None:
         step, bars = self._stage.looked.step, []
         for i, title in enumerate(run.plan.layer_titles):
             words, padding, picture = _sums(run.attention.masses(View(step, i)))
             bars.append(_divided(title, words, padding, picture))
         self.layers.set_bars(bars, self._stage.look_bar.look.layer)
-        self._layer_note.setText("Words · padding · picture, in percent, mean of the heads. Click a layer to look at it alone.")
+        self._layer_note.setText(
+            "Words · padding · picture, in percent, mean of the heads. Click a layer to look at it alone."
+        )
 
     def _show_curves(self, run: TokenRun) -> None:
         """The curves of the layer and head looked at; only the new points where nothing but a step came."""
@@ -143,6 +153,7 @@ class Insight(QWidget):
         if view != self._drawn:
             self._forget_curves()
             self._drawn = view
+        self._show_plots(True)
         rows = _largest(run)
         for index in range(len(self.totals.data().get(WORDS, ((), ()))[0]), len(run.steps)):
             masses = run.attention.masses(View(index, view.layer, view.head))
@@ -156,6 +167,12 @@ class Insight(QWidget):
         self._drawn = None
         self.totals.clear()
         self.tokens.clear()
+        self._show_plots(False)
+
+    def _show_plots(self, shown: bool) -> None:
+        self._no_curves.setVisible(not shown)
+        self.totals.setVisible(shown)
+        self.tokens.setVisible(shown and bool(self._stage.run and self._stage.run.plan.pieces))
 
     def _choose_layer(self, layer: int) -> None:
         look = self._stage.look_bar

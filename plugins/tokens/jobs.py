@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from studio.engine import Event, JobContext, Log, Offload, Preview, Progress, Snapshot
 from studio.models.opening import open_drawing
 from studio.models.provenance import provenance_of
-from studio_plugins.tokens.request import TokensRequest
+from studio_plugins.tokens.request import TokensRequest, quoted
 from studio_plugins.tokens.results import TokensResult, keep
 from studio_plugins.tokens.run import TokenRun, TokenStep
 from studio_plugins.tokens.tracing import TooManyMaps, picture_of, plan_of, text_model, trace
@@ -23,7 +23,8 @@ Running = Generator[Event | Offload, Any, TokensResult]
 def tokens(request: TokensRequest, ctx: JobContext) -> Running:
     """Draw one picture and write down where each token acts.
 
-    Yields Snapshot "plan" (Plan) first (or "smaller", the requests to choose from where the maps do not fit), then per step Progress, Preview of x0 and Snapshot "step <i>" (TokenStep).
+    Yields Snapshot "plan" (Plan) first, then per step Progress, Preview of x0 and Snapshot "step <i>" (TokenStep).
+    Where the maps do not fit, Snapshot "smaller" holds the requests to choose from (`TooManyMaps.smaller`).
     Returns a TokensResult that is in the results store already (services["results"]), or says why it is not.
     Raises NoText, TooManyMaps, ModelMissing, ModelUnreadable.
     """
@@ -76,5 +77,4 @@ def _remarks(request: TokensRequest, model: TextToImage) -> Generator[Event, Non
         yield Log(f"“{model.name}” reads {room} tokens: the last {left} of this prompt are left out.", "warning")
     unknown = model.unknown(request.prompt)
     if unknown:
-        words = ", ".join(f"“{word[:30]}”" for word in unknown[:6])
-        yield Log(f"“{model.name}” does not know {words}{' and others' if len(unknown) > 6 else ''}: left out.", "warning")
+        yield Log(f"“{model.name}” does not know {quoted(unknown)}: left out.", "warning")

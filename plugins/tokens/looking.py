@@ -36,7 +36,8 @@ class Look:
         plain = cls()
         good = {k: v for k, v in found.items() if k in asdict(plain) and type(v) is type(getattr(plain, k))}
         look = cls(**good)
-        return replace(look, opacity=min(1.0, max(0.0, look.opacity)), layer=max(ALL, look.layer), head=max(ALL, look.head))
+        opacity = min(1.0, max(0.0, look.opacity))
+        return replace(look, opacity=opacity, layer=max(ALL, look.layer), head=max(ALL, look.head))
 
 
 class LookBar(QWidget):

@@ -18,8 +18,8 @@ Cell = tuple[int, int]
 class PickView(ImageView):
     """An ImageView divided into `cells` columns and rows: a click picks one, a second click on it none.
 
-    Arrow keys move the picked cell while the whole picture is in view. `picked` gives the cell, or None. `describe` says
-    in words what is in a cell.
+    Arrow keys move the picked cell while the whole picture is in view. `picked` gives the cell, or None. `describe`
+    says in words what is in a cell.
     """
 
     picked = Signal(object)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -24,6 +24,7 @@ LAYERS: Mapping[str, str] = MappingProxyType(
 HEADS: Mapping[str, str] = MappingProxyType({"each": "Each by itself", "mean": "Only their mean"})
 MAX_SEED = 2**53 - 1  # the largest whole number that the JSON readers of other tools keep exact
 EXAMPLE_PROMPT = "a cat on a blue background"
+_NAMED = 6
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -124,7 +125,8 @@ class TokensRequest(Request):
         return self.steps * (1 if self.unconditional else 2)
 
     def without_effect(self) -> Mapping[str, Idle]:
-        return {"guidance_scale": Idle("Without a prompt there is nothing to guide towards.")} if self.unconditional else {}
+        idle = {"guidance_scale": Idle("Without a prompt there is nothing to guide towards.")}
+        return idle if self.unconditional else {}
 
     def smaller(self) -> list[tuple[str, TokensRequest]]:
         """The same run with fewer maps kept, each with what a button that asks for it says."""
@@ -136,3 +138,9 @@ class TokensRequest(Request):
         if self.heads == "each" and self.layers != "coarse":
             found.append(("Keep the least", self.replace(heads="mean", layers="coarse")))
         return found
+
+
+def quoted(words: Sequence[str]) -> str:
+    """The first few words in quotes, as a sentence names them."""
+    first = ", ".join(f"“{word[:30]}”" for word in words[:_NAMED])
+    return f"{first} and {len(words) - _NAMED} more" if len(words) > _NAMED else first

@@ -1,4 +1,4 @@
-"""What is kept of a run: the picture as it forms and the attention of every step, as numpy, and its file `attention.npz`."""
+"""What is kept of a run: the picture as it forms and each step's attention, as numpy, and its file `attention.npz`."""
 
 from __future__ import annotations
 
@@ -121,25 +121,18 @@ def _run(arrays: Mapping[str, NDArray[Any]], name: str) -> TokenRun:
     t, x0, names, sides = arrays["t"], arrays["x0"], arrays["layers"], arrays["sides"]
     pieces = tuple(str(piece) for piece in arrays["pieces"])
     maps = [arrays[f"maps{i}"] for i in range(len(names))]
-    whole = (
-        len(t) > 0
-        and len(names) > 0
-        and sides.shape == (len(names), 2)
-        and x0.ndim == 4
-        and len(x0) == len(t)
-        and x0.shape[-1] == 3
-        and x0.dtype == np.uint8
-        and all(m.dtype == np.float16 and m.ndim == 5 and m.shape[1] > 0 for m in maps)
-        and all(
-            m.shape == (len(t), m.shape[1], len(pieces) + 1, *side) for m, side in zip(maps, sides.tolist(), strict=True)
-        )
-    )
-    if not whole:
+    pictures = x0.ndim == 4 and x0.shape[-1] == 3 and x0.dtype == np.uint8
+    fitting = 0 < len(t) == len(x0) and len(names) > 0 and sides.shape == (len(names), 2)
+    sized = fitting and all(_is_maps(m, len(t), len(pieces), side) for m, side in zip(maps, sides, strict=True))
+    if not (pictures and sized):
         raise AttentionUnreadable(f"“{name}” is not a file of this panel; the picture is whole.")
-    layers = tuple(
-        Layer(str(layer), m.shape[1], *m.shape[3:]) for layer, m in zip(names, maps, strict=True)
-    )
-    steps = tuple(
-        TokenStep(StepMaps(i, int(t[i]), tuple(m[i] for m in maps)), x0[i]) for i in range(len(t))
-    )
+    layers = tuple(Layer(str(layer), m.shape[1], *m.shape[3:]) for layer, m in zip(names, maps, strict=True))
+    steps = tuple(TokenStep(StepMaps(i, int(t[i]), tuple(m[i] for m in maps)), x0[i]) for i in range(len(t)))
     return TokenRun(Plan(layers, pieces, int(arrays["total"])), steps)
+
+
+def _is_maps(maps: NDArray[Any], steps: int, tokens: int, side: NDArray[Any]) -> bool:
+    """Whether these are maps of a layer of this size, with one head at least."""
+    if maps.dtype != np.float16 or maps.ndim != 5 or not maps.shape[1]:
+        return False
+    return (maps.shape[0], *maps.shape[2:]) == (steps, tokens + 1, *side.tolist())

@@ -83,6 +83,7 @@ def _title(stage: Stage) -> str:
     """What the small maps are of."""
     run, bar = stage.run, stage.look_bar
     assert run is not None and stage.step is not None
-    when = f"mean of {len(run.steps)} steps" if bar.look.every_step else f"step {stage.step.maps.index + 1}, t = {stage.step.maps.t}"
+    maps = stage.step.maps
+    when = f"mean of {len(run.steps)} steps" if bar.look.every_step else f"step {maps.index + 1}, t = {maps.t}"
     where = [bar.layers.currentText().lower(), *([bar.heads.currentText().lower()] if bar.look.layer >= 0 else [])]
     return f"Share of attention: {', '.join([*where, when])}"

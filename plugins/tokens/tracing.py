@@ -94,7 +94,7 @@ def _too_many(model: TextToImage, request: TokensRequest, tokens: int, needed: i
     smaller = [(text, other, _bytes(model, other, tokens)) for text, other in request.smaller()]
     fitting = [(f"{text} ({_mib(size)})", other) for text, other, size in smaller if size <= MAX_BYTES]
     told = (
-        f"The maps of {tokens} tokens over {request.steps} steps of “{model.name}” would need {_mib(needed)} of memory; "
+        f"The maps of {tokens} tokens over {request.steps} steps of “{model.name}” would need {_mib(needed)}, and "
         f"{_mib(MAX_BYTES)} is the most. {'Keep fewer of them, or take' if fitting else 'Take'} fewer steps."
     )
     return TooManyMaps(told, fitting)

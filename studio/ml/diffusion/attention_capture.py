@@ -51,7 +51,7 @@ class Recorder:
 
 
 def token_maps(weights: Tensor, tokens: int, height: int, width: int) -> Tensor:
-    """Attention [heads, pixels, L + pixels] -> each token's share and last padding's [heads, tokens + 1, height, width]."""
+    """[heads, pixels, L + pixels] -> [heads, tokens + 1, height, width], the shares of each token, then of padding."""
     heads, pixels, columns = weights.shape
     text = weights[..., : columns - pixels]
     shares = torch.cat([text[..., :tokens], text[..., tokens:].sum(dim=-1, keepdim=True)], dim=-1)

@@ -105,7 +105,8 @@ class AttentionMaps:
     def _layer(self, layer: int, view: View) -> Shares:
         """[tokens + 1, h, w]: one layer, averaged over the heads and steps looked at."""
         steps = self.steps if view.step is None else (self.steps[view.step],)
-        kept = [step.maps[layer] if view.head is None else step.maps[layer][view.head : view.head + 1] for step in steps]
+        heads = slice(None) if view.head is None else slice(view.head, view.head + 1)
+        kept = [step.maps[layer][heads] for step in steps]
         if any(not len(maps) for maps in kept):
             raise IndexError(f"Layer {self.layers[layer].name} has no head {view.head}.")
         mean: Shares = np.mean([maps.mean(axis=0, dtype=np.float32) for maps in kept], axis=0, dtype=np.float32)
