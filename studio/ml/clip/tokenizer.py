@@ -62,7 +62,10 @@ class ClipTokenizer:
         return ids + [0] * padding, [True] * len(ids) + [False] * padding
 
     def piece(self, token: int) -> str:
-        """The text of an id, a space after the end of a word included; "" for start, end and spare ids."""
+        """The text of an id, with a space at the end of a word; "" for start, end and spare ids.
+
+        "\ufffd" stands for bytes that are no whole character.
+        """
         found = self._tokenizer.id_to_token(token)
         if found is None:
             return ""

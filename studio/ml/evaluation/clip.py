@@ -54,15 +54,25 @@ def among_relations(vocabulary: scenes.Vocabulary, count: int) -> list[Trial]:
     return [Trial(scene, (captions.plain_caption(scene), *_other_relations(scene))) for scene in asked]
 
 
-def retrieved(clip: NoisedClip, trials: Sequence[Trial], t: int) -> Hits:
-    """Whether each picture at step t is nearest to its own caption, [trials]. The same noise at every t."""
-    x0 = as_tensor(np.stack([scenes.render(trial.scene, clip.image_size) for trial in trials]))
-    x = noised(x0, NoiseSource(SEED, range(len(trials))).initial(x0.shape[1:]), clip.schedule, t)
-    with torch.no_grad():
-        pictures = torch.cat([_pictures(clip, part, t) for part in x.split(BATCH)])
-    known = _texts(clip, trials)
-    candidates = torch.stack([torch.stack([known[caption] for caption in trial.captions]) for trial in trials])
-    return ((candidates @ pictures[:, :, None])[..., 0].argmax(dim=1) == 0).numpy()
+class Retrieval:
+    """Lets a CLIP choose among the captions of each trial; pictures, noise and captions are the same at every step."""
+
+    def __init__(self, clip: NoisedClip, trials: Sequence[Trial]) -> None:
+        self.clip = clip
+        self.x0 = as_tensor(np.stack([scenes.render(trial.scene, clip.image_size) for trial in trials]))
+        self.noise = NoiseSource(SEED, range(len(trials))).initial(self.x0.shape[1:])
+        known = _texts(clip, trials)
+        self.candidates = torch.stack([torch.stack([known[text] for text in trial.captions]) for trial in trials])
+
+    @torch.no_grad()
+    def hits(self, t: int) -> Hits:
+        """Whether each picture at step t is nearer to its own caption than to any other, [trials]."""
+        x = noised(self.x0, self.noise, self.clip.schedule, t).to(self.clip.device)
+        steps = torch.full((len(x),), t, device=x.device)
+        parts = zip(x.split(BATCH), steps.split(BATCH), strict=True)
+        pictures = torch.cat([self.clip.encode_image(*part) for part in parts]).cpu()
+        cosines = (self.candidates @ pictures[:, :, None])[..., 0]
+        return (cosines[:, 0] > cosines[:, 1:].amax(dim=1)).numpy()
 
 
 def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
@@ -73,7 +83,7 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     config = parse_config(folder, EmojiClipConfig)
     clip = load_clip(folder)
     vocabulary = scenes.Vocabulary(config.vocabulary.nouns, config.vocabulary.backgrounds)
-    tasks = (among_scenes(vocabulary, options.count), among_relations(vocabulary, options.count))
+    tasks = [Retrieval(clip, trials(vocabulary, options.count)) for trials in (among_scenes, among_relations)]
     yield (
         f"Each picture chooses the nearest of several captions; {options.count} trials a figure, fixed seeds, 95 % intervals. "
     )
@@ -85,7 +95,7 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     yield f"| t | signal sqrt(abar) | of {CANDIDATES} captions | interval | of 4 relations | interval |"
     yield "|---|---|---|---|---|---|"
     for t in STEPS:
-        shares = " | ".join(share(retrieved(clip, trials, t)) for trials in tasks)
+        shares = " | ".join(share(task.hits(t)) for task in tasks)
         yield f"| {t} | {clip.schedule.alphas_cumprod[t] ** 0.5:.2f} | {shares} |"
 
 
@@ -101,10 +111,6 @@ def _other_relations(scene: scenes.Scene) -> Iterator[str]:
     for relation in scenes.RELATIONS:
         if relation != scene.relation:
             yield captions.plain_caption(replace(scene, relation=relation))
-
-
-def _pictures(clip: NoisedClip, x: Tensor, t: int) -> Tensor:
-    return clip.encode_image(x.to(clip.device), torch.full((len(x),), t, device=clip.device)).cpu()
 
 
 def _texts(clip: NoisedClip, trials: Sequence[Trial]) -> dict[str, Tensor]:
