@@ -17,8 +17,6 @@ from studio_plugins.tradeoff import jobs, quick
 from studio_plugins.tradeoff.request import TradeoffRequest
 from studio_plugins.tradeoff.results import Begun, TradeoffResult
 
-QUEUE = "tradeoff"
-
 
 class Desk(QObject):
     """What the panel is doing.
@@ -48,9 +46,9 @@ class Desk(QObject):
     # --- asking ---
 
     def draw(self, request: TradeoffRequest) -> None:
-        """Draw a sweep and keep it; one after another."""
+        """Draw a sweep and keep it."""
         title = f"{len(request.settings)} points of {request.pictures} pictures"
-        task = self._submit(jobs.tradeoff, request, title=title, queue=QUEUE)
+        task = self._submit(jobs.tradeoff, request, title=title)
         if task is not None:
             self._task = task
             self.busy.emit(True)
@@ -121,7 +119,7 @@ class Desk(QObject):
         elif isinstance(event, Done):
             self._finished(event.result)
         elif isinstance(event, (Failed, Cancelled)):
-            self._ended(event)
+            self._ended(task, event)
 
     def _learn(self, request: TradeoffRequest, data: Begun | Measured) -> None:
         """The prompts, or one more point. Snapshots missed while the panel was hidden come with the result."""
@@ -142,11 +140,12 @@ class Desk(QObject):
         if result.problem:
             self._tell_unsaved(result)
 
-    def _ended(self, event: Failed | Cancelled) -> None:
+    def _ended(self, task: Task, event: Failed | Cancelled) -> None:
         self.busy.emit(False)
-        count = len(self.result.measured) if self.result is not None else 0
         if isinstance(event, Failed):
             self.said.emit(event.error.message, "error", event.error.details, ())
+        begun = self.result is not None and self.result.request is task.request
+        count = len(self.result.measured) if self.result is not None and begun else 0
         self.status.emit(f"{'failed' if isinstance(event, Failed) else 'cancelled'} after {count} points", None)
         self.keep()
 

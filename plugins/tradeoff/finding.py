@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from studio.ml.evaluation.points import Guidance, Point
-from studio_plugins.tradeoff.words import GUIDANCE_NAMES, percent
+from studio_plugins.tradeoff.words import NAMES, percent
 
 Winner = Literal["classifier-free", "clip", "open"]
 Z = 1.96
@@ -106,7 +106,7 @@ def _score_words(winner: Winner) -> str:
 
 def _missing(free: Sequence[Point], clip: Sequence[Point]) -> str:
     """Which curve is still to come."""
-    missing = [GUIDANCE_NAMES["classifier-free"].lower()] * (not free) + [GUIDANCE_NAMES["clip"]] * (not clip)
+    missing = [NAMES["classifier-free"]] * (not free) + [NAMES["clip"]] * (not clip)
     if missing:
         return f"To compare with GLIDE’s finding, points of {' and '.join(missing)} guidance are needed."
     return "To compare with GLIDE’s finding, every point needs a CLIP score."

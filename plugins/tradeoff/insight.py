@@ -10,7 +10,7 @@ from studio.ml.evaluation.points import GUIDANCES, Point
 from studio.ui.cards import Facts, FormulaCard
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.tradeoff.finding import finding
-from studio_plugins.tradeoff.words import GUIDANCE_NAMES, percent, words
+from studio_plugins.tradeoff.words import NAMES, percent, words
 
 _GUIDANCE = (
     '<span style="font-size:13px">ε̂ = ε(x|∅) + <i>s</i>·(ε(x|y) − ε(x|∅))<br>'
@@ -29,8 +29,8 @@ _NUMBERS = (
     "diversity = $diversity<br>CLIP score = $score</span>"
 )
 _MEASURES_NOTE = (
-    "φ are the oracle’s features; μ, Σ their mean and covariance, with r of true scenes of the same prompts. Few pictures make the Fréchet "
-    "distance too large by the same amount everywhere: compare it within a sweep only."
+    "φ are the oracle’s features; μ, Σ their mean and covariance, with r of true scenes of the same prompts. Few "
+    "pictures make the Fréchet distance too large by the same amount everywhere: compare it within a sweep only."
 )
 _TIPS = {
     "interval": "95 % interval of the share of right pictures (Wilson)",
@@ -69,9 +69,8 @@ class Insight(QWidget):
         for kind in ("unguided", *GUIDANCES):
             own = [point for point in points if point.kind == kind]
             if own:
-                name = GUIDANCE_NAMES[kind] if kind in GUIDANCES else "Unguided"
                 drawn = sum(point.pictures for point in own)
-                facts[name] = f"{1000 * sum(point.seconds for point in own) / drawn:.0f} ms a picture"
+                facts[NAMES[kind]] = f"{1000 * sum(point.seconds for point in own) / drawn:.0f} ms a picture"
         if seconds:
             facts["in all"] = f"{seconds:.0f} s"
         self._cost.set_facts(facts)

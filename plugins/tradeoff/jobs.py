@@ -83,7 +83,8 @@ def _point(
             if record is None:
                 break
             done += len(part)
-            pictures[part.start : part.stop] = as_pixels(record.x0 if record.index + 1 < record.total else record.x)
+            seen = record.x0 if record.index + 1 < record.total else record.x
+            pictures[part.start : part.stop] = as_pixels(seen)
             yield Progress(done, total, words(setting))
             yield Preview(pictures)
     measured: Measured = yield Offload(experiment.measure, setting, pictures, seconds)

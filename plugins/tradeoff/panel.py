@@ -82,7 +82,7 @@ class TradeoffPanel(Panel):
         desk.added.connect(self._add)
         desk.preview.connect(stage.preview)
         desk.shown.connect(self._show)
-        desk.busy.connect(self.controls.set_busy)
+        desk.busy.connect(self._set_busy)
         desk.status.connect(self._show_status)
         desk.said.connect(self.message)
         stage.chosen.connect(self._show_choice)
@@ -94,7 +94,7 @@ class TradeoffPanel(Panel):
 
     def _register_commands(self) -> None:
         offered = (
-            ("run", "Draw the sweep of guidance scales", self.draw, None),
+            ("run", "Draw the sweep of guidance scales", self.draw, lambda: not self.desk.running),
             ("cancel", "Cancel the sweep", self.desk.cancel, lambda: self.desk.running),
             ("next", "Show the next point of the trade-off", lambda: self._step(1), lambda: bool(self.stage.points)),
             ("previous", "Show the point before", lambda: self._step(-1), lambda: bool(self.stage.points)),
@@ -120,7 +120,7 @@ class TradeoffPanel(Panel):
     def restore(self, state: Mapping[str, Any]) -> None:
         stored = state.get("request")
         if isinstance(stored, Mapping):
-            self.restore_form(stored)
+            self._restore_form(stored)
         at = self._quality.findData(state.get("quality"))
         if at >= 0:
             self._quality.setCurrentIndex(at)
@@ -131,11 +131,11 @@ class TradeoffPanel(Panel):
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
         if kind != TradeoffRequest.kind:
             return [f"settings of kind “{kind}”"]
-        notes = self.restore_form(request)
+        notes = self._restore_form(request)
         self.desk.find(kind, request)
         return notes
 
-    def restore_form(self, fields: Mapping[str, Any]) -> list[str]:
+    def _restore_form(self, fields: Mapping[str, Any]) -> list[str]:
         """Put stored settings into the form. Returns, in words, what could not be."""
         try:
             self.controls.form.set_value(TradeoffRequest.from_json(fields))
@@ -158,7 +158,9 @@ class TradeoffPanel(Panel):
     # --- doing ---
 
     def draw(self) -> None:
-        """Draw what the controls say."""
+        """Draw what the controls say; one sweep at a time."""
+        if self.desk.running:
+            return
         self.controls.form.advance_seeds()
         try:
             request = self.controls.form.value()
@@ -195,6 +197,11 @@ class TradeoffPanel(Panel):
         self.insight.show_points(result.points, result.seconds)
         self.state_changed.emit()
 
+    def _set_busy(self, busy: bool) -> None:
+        self.controls.set_busy(busy)
+        if self.zones.primary is not None:
+            self.zones.primary.setEnabled(not busy)
+
     def _show_choice(self, index: int) -> None:
         points = self.stage.points
         self.insight.show_point(points[index] if index >= 0 else None)
@@ -214,8 +221,8 @@ class TradeoffPanel(Panel):
             actions.append(("Look at an example", self.demo))
         return EmptyState(
             "What does guidance cost?",
-            "Every guidance makes pictures more alike as it makes them fit the prompt better. Draw the same prompts from "
-            "the same noise at many scales, and see where each curve leads.",
+            "Guidance makes pictures fit the prompt better, and often more alike. Draw the same prompts from the same "
+            "noise at many scales, and see where each curve leads.",
             icon="tradeoff",
             actions=actions,
         )

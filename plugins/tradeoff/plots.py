@@ -21,7 +21,7 @@ SIZE, STAR, MARKED = 9, 14, 6
 
 @dataclass(frozen=True)
 class Dot:
-    """One point: its number, where it stands (low to high is its 95 % interval), what is written at it and beside it."""
+    """One point: its number, where it stands (low to high is its 95 % interval), what is written beside it."""
 
     index: int
     kind: Kind

@@ -9,10 +9,9 @@ from typing import ClassVar, Literal
 from pydantic import field_validator, model_validator
 
 from studio.host.request import Request, ui
-from studio.ml.evaluation.points import Setting
+from studio.ml.evaluation.points import Base, Setting
 
 Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
-BaseName = Literal["prompt", "nothing"]
 
 SAMPLERS: Mapping[str, str] = MappingProxyType(
     {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
@@ -45,19 +44,19 @@ class TradeoffRequest(Request):
     classifier: tuple[float, ...] = ui(
         (0.5, 1.0, 2.0, 5.0, 10.0),
         title="Classifier scales",
-        help=_SCALES + "s·∇ log p(y|xₜ) of the noise-aware classifier, y being the noun; s = 0 is unguided.",
+        help=_SCALES + "s·∇ log p(y|xₜ) of a noise-aware classifier, y being the noun; s = 0 is unguided.",
     )
     clip: tuple[float, ...] = ui(
         (0.5, 1.0, 2.0, 5.0, 10.0),
         title="CLIP scales",
         help=_SCALES + "s·∇ 100·f(xₜ)·g(c) of the noise-aware CLIP, c being the whole prompt; s = 0 is unguided.",
     )
-    base: BaseName = ui(
+    base: Base = ui(
         "prompt",
         title="Gradients act on",
         help=(
-            "What classifier and CLIP guidance are added to. With the prompt, as in GLIDE, the model already knows what "
-            "is asked; without it, the gradient alone says so, and unguided means without any condition."
+            "What classifier and CLIP guidance are added to. With the prompt, as in GLIDE, the model already knows "
+            "what is asked; without it, the gradient alone says so, and unguided means without any condition."
         ),
         widget="choice",
         choices=BASES,

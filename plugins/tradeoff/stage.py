@@ -59,7 +59,7 @@ class Stage(QStackedWidget):
         body.addWidget(self.grid)
         body.setCollapsible(0, False)
         body.setSizes([520, 480])
-        self._empty, self._body = empty, body
+        self._body = body
         self.addWidget(empty)
         self.addWidget(body)
         self.grid.selected.connect(self._tell)
@@ -89,19 +89,13 @@ class Stage(QStackedWidget):
         self._set_cells(len(texts))
         self.setCurrentWidget(self._body)
         self._draw()
-        self.chosen.emit(-1)
-
-    def show_empty(self) -> None:
-        """Nothing to show."""
-        self._measured, self.current = [], -1
-        self.setCurrentWidget(self._empty)
+        self.choose(-1)
 
     def add(self, measured: Measured) -> None:
         """One more point."""
         self._measured.append(measured)
         self._draw()
-        if self.current >= 0:
-            self.chosen.emit(self.current)
+        self.chosen.emit(self.current)
 
     def show_all(self, texts: Sequence[str], per_prompt: int, measured: Sequence[Measured]) -> None:
         """A whole sweep; its best guided point is chosen, or the one that was."""
@@ -133,14 +127,9 @@ class Stage(QStackedWidget):
     def set_quality(self, quality: Quality) -> None:
         """What stands upwards in the first plot."""
         self._quality = quality
-        self.diversity.set_axes("diversity within a prompt", QUALITIES[quality], shares="y" if quality == "right" else "")
+        shares = "y" if quality == "right" else ""
+        self.diversity.set_axes("diversity within a prompt", QUALITIES[quality], shares=shares)
         self._draw()
-
-    def picture(self) -> tuple[int, Pictures] | None:
-        """Number and pixels of the picture selected in the point chosen."""
-        if self.current < 0 or self.grid.current < 0:
-            return None
-        return self.grid.current, self._measured[self.current].pictures[self.grid.current]
 
     # --- drawing ---
 
@@ -167,13 +156,16 @@ class Stage(QStackedWidget):
 
     def _write_legend(self) -> None:
         kinds: list[Kind] = list(dict.fromkeys(point.kind for point in self.points))
-        parts = [
-            f'<span style="color:{theme().color(colour_token(kind)).name()}; font-weight:800;">'
-            f"{'★' if kind == 'renders' else '●'}</span>&nbsp;"
-            f'<span style="color:{theme().tokens["muted"]}; font-size:11px;">{escape(NAMES[kind]).replace(" ", "&nbsp;")}</span>'
-            for kind in kinds
-        ]
-        self._legend.setText(" &nbsp; ".join(parts))
+        self._legend.setText(" &nbsp; ".join(_legend_entry(kind) for kind in kinds))
+
+
+def _legend_entry(kind: Kind) -> str:
+    colour, muted = theme().color(colour_token(kind)).name(), theme().tokens["muted"]
+    name = escape(NAMES[kind]).replace(" ", "&nbsp;")
+    return (
+        f'<span style="color:{colour}; font-weight:800;">{"★" if kind == "renders" else "●"}</span>&nbsp;'
+        f'<span style="color:{muted}; font-size:11px;">{name}</span>'
+    )
 
 
 def _across(prompts: int) -> int:

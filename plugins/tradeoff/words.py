@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from studio.ml.evaluation.points import Guidance, Kind, Point, Setting
+from studio.ml.evaluation.points import Kind, Point, Setting
 
 NAMES: Mapping[Kind, str] = MappingProxyType(
     {
@@ -15,9 +15,6 @@ NAMES: Mapping[Kind, str] = MappingProxyType(
         "classifier": "classifier",
         "clip": "CLIP",
     }
-)
-GUIDANCE_NAMES: Mapping[Guidance, str] = MappingProxyType(
-    {"classifier-free": "Classifier-free", "classifier": "Classifier", "clip": "CLIP"}
 )
 
 

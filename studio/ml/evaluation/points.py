@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +22,7 @@ Pictures = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Setting:
-    """One guidance at one scale. "unguided" is what all of them start from, "renders" are true scenes of the prompts."""
+    """One guidance at one scale; "unguided" is what all of them start from, "renders" are true scenes instead."""
 
     kind: Kind
     scale: float = 0.0
@@ -71,9 +70,3 @@ class Measured:
     point: Point
     pictures: Pictures
     faults: tuple[str, ...]
-
-
-def curve(points: Sequence[Point], guidance: Guidance) -> list[Point]:
-    """The points of one guidance from the unguided one on, by rising scale; empty without a guided point."""
-    guided = sorted((point for point in points if point.kind == guidance), key=lambda point: point.scale)
-    return [*(point for point in points if point.kind == "unguided"), *guided] if guided else []

@@ -27,8 +27,9 @@ _RED = np.array([255, 0, 0], dtype=np.uint8)
 class EmojiClassifier:
     """Learn which noun a noised scene shows, at every step of the diffusion.
 
-    `network` is the shape of the encoder, without image size and number of classes. `vocabulary` must mix only kinds of
-    scene that show one noun. A tenth of the pictures is clean (t = 0), the rest has t uniform, as the diffusion model's.
+    `network` is the shape of the encoder, without image size and number of classes. `vocabulary` must mix only kinds
+    of scene that show one noun. A tenth of the pictures is clean (t = 0), the rest has t uniform, as for a diffusion
+    model.
     """
 
     name = "emoji-classifier"
@@ -98,16 +99,18 @@ class EmojiClassifier:
 
     def _about(self) -> str:
         return (
-            f"A noise-aware classifier p(noun | x_t, t) of {self.pixels}x{self.pixels} emoji scenes: the descending half of an ADM U-Net "
-            "with attention pooling, as guided-diffusion's. It tells which of its nouns a picture shows at any step of the "
-            f"`{self.schedule_name}` schedule; its gradient guides image models of the same size and schedule."
+            f"A noise-aware classifier p(noun | x_t, t) of {self.pixels}x{self.pixels} emoji scenes: the descending "
+            "half of an ADM U-Net with attention pooling, as guided-diffusion's. It tells which of its nouns a picture "
+            f"shows at any step of the `{self.schedule_name}` schedule; its gradient guides image models of the same "
+            "size and schedule."
         )
 
     def _data(self) -> str:
         return (
-            f"Endless rendered scenes (`studio.ml.data.scenes`) of one noun, in the proportions {dict(self.vocabulary.mix)}, on "
-            f"{len(self.vocabulary.backgrounds)} backgrounds; combinations held out from the image models are held out here too. "
-            f"{self.clean:.0%} of the pictures are clean, the rest are noised to a step drawn uniformly.\n\n"
+            "Endless rendered scenes (`studio.ml.data.scenes`) of one noun, in the proportions "
+            f"{dict(self.vocabulary.mix)}, on {len(self.vocabulary.backgrounds)} backgrounds; combinations held out "
+            f"from the image models are held out here too. {self.clean:.0%} of the pictures are clean, the rest are "
+            "noised to a step drawn uniformly.\n\n"
             f"Classes: {', '.join(self.vocabulary.nouns)}."
         )
 

@@ -12,7 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 SHARD_BYTES = 12 * 2**20
-EMOJI_LICENCE = "Weights: MIT, as the studio. The emoji artwork is Noto Color Emoji's (Google), under the SIL Open Font License 1.1."
+EMOJI_LICENCE = (
+    "Weights: MIT, as the studio. The emoji artwork is Noto Color Emoji's (Google), under the SIL Open Font License "
+    "1.1."
+)
 """What the cards of models trained on emoji scenes say of their licence."""
 
 

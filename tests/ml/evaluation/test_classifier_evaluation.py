@@ -38,7 +38,8 @@ class Told(nn.Module):
 
 
 def told(answers: list[int]) -> NoisyClassifier:
-    return NoisyClassifier("told", Told(answers), NOUNS, Schedule.named("squaredcos_cap_v2"), 16)  # type: ignore[arg-type]
+    schedule = Schedule.named("squaredcos_cap_v2")
+    return NoisyClassifier("told", Told(answers), NOUNS, schedule, 16)  # type: ignore[arg-type]
 
 
 def test_right_answers_are_counted_by_class() -> None:

@@ -16,7 +16,7 @@ from studio.ml.diffusion.schedule import Schedule
 from studio.ml.evaluation import tradeoff
 from studio.ml.evaluation.metrics import wilson_interval
 from studio.ml.evaluation.oracle import Oracle, as_pixels, as_tensor, load_oracle
-from studio.ml.evaluation.points import Point, Setting, curve
+from studio.ml.evaluation.points import Point, Setting
 from studio.ml.evaluation.tradeoff import BATCH, MissingModel, Tradeoff
 from studio.resources import resource
 
@@ -39,7 +39,7 @@ class Sampled:
 
 
 class Painter:
-    """Stands for a text-to-image model: paints what `paint` says of a prompt and a seed, and remembers how it was asked."""
+    """Stands for a text-to-image model: paints what `paint` says, and remembers how it was asked."""
 
     def __init__(self, paint: Callable[[str, int], np.ndarray]) -> None:
         self.paint = paint
@@ -153,7 +153,8 @@ def test_every_setting_has_the_same_prompts_and_noise(oracle: Oracle) -> None:
 
 def test_without_a_prompt_only_classifier_free_guidance_is_told_it(oracle: Oracle) -> None:
     painter = Painter(white)
-    experiment = Tradeoff(painter, oracle, clip=Meaning(), base="nothing", prompts=2, per_prompt=2)  # type: ignore[arg-type]
+    few = {"prompts": 2, "per_prompt": 2}
+    experiment = Tradeoff(painter, oracle, clip=Meaning(), base="nothing", **few)  # type: ignore[arg-type]
     for setting in (Setting("unguided"), Setting("classifier-free", 2.0), Setting("clip", 5.0)):
         drawn(experiment, setting)
     assert [any(call["prompts"]) for call in painter.asked] == [False, True, False]
@@ -185,12 +186,6 @@ def test_a_guidance_without_its_model_is_refused_in_words(oracle: Oracle) -> Non
         drawn(experiment, Setting("clip", 1.0))
 
 
-def test_a_curve_begins_unguided_and_rises_in_scale() -> None:
-    def point(kind: Any, scale: float) -> Point:
-        return Point(kind=kind, scale=scale, pictures=4, right=2, frechet=1, diversity=1)
-
-    points = [point("unguided", 0), point("clip", 5), point("clip", 1), point("renders", 0)]
-    assert [(p.kind, p.scale) for p in curve(points, "clip")] == [("unguided", 0), ("clip", 1), ("clip", 5)]
-    assert curve(points, "classifier") == []
+def test_a_point_cannot_have_more_right_pictures_than_pictures() -> None:
     with pytest.raises(ValueError, match="5 of 4"):
         Point(kind="clip", scale=1, pictures=4, right=5, frechet=1, diversity=1)

@@ -8,9 +8,8 @@ from studio_plugins.tradeoff.finding import finding
 
 
 def point(kind, scale, right, score, error=0.004, pictures=100):
-    return Point(
-        kind=kind, scale=scale, pictures=pictures, right=right, frechet=1, diversity=1, clip_score=score, clip_error=error
-    )
+    measures = {"frechet": 1, "diversity": 1, "clip_score": score, "clip_error": error}
+    return Point(kind=kind, scale=scale, pictures=pictures, right=right, **measures)
 
 
 UNGUIDED = point("unguided", 0, 60, 0.70)

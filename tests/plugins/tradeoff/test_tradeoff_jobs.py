@@ -10,6 +10,7 @@ import pytest
 from studio.engine import JobContext, Preview, Progress, Snapshot, run_inline
 from studio.host.request import RequestError
 from studio.host.results import ResultsStore
+from studio.ml.diffusion.weights import sha256_of
 from studio.ml.evaluation.points import Measured, Setting
 from studio_plugins.tradeoff import quick
 from studio_plugins.tradeoff.demo import write
@@ -44,7 +45,8 @@ def test_every_point_is_told_and_kept(tiny_models, small, store):
     progress = [event for event in events if isinstance(event, Progress) and event.total == 4 * 8 * 2]
     assert progress[-1].done == 4 * 8 * 2 and [p.done for p in progress] == sorted(p.done for p in progress)
     assert all(event.array.shape == (8, 32, 32, 3) for event in events if isinstance(event, Preview))
-    assert result.provenance["companions"] == {"classifier": result.provenance["companions"]["classifier"], "clip": "c" * 64}
+    digest = sha256_of([tiny_models / "tiny-classifier" / "model.safetensors"])
+    assert result.provenance["companions"] == {"classifier": digest, "clip": "c" * 64}
     record = store.get(result.record_id)
     same(read_record(record, store.files(record.id)), result)
     same(run_inline(quick.load_sweep, record.id, context=JobContext(services={"results": store})), result)

@@ -55,7 +55,8 @@ def spread_out(request):
     rng = np.random.default_rng(0)
     measured = []
     for i, (kind, scale) in enumerate(kinds):
-        point = Point(kind=kind, scale=scale, pictures=8, right=2 * i, frechet=i, diversity=i, clip_score=0.2 * i, clip_error=0.01)
+        measures = {"frechet": i, "diversity": i, "clip_score": 0.2 * i, "clip_error": 0.01}
+        point = Point(kind=kind, scale=scale, pictures=8, right=2 * i, **measures)
         faults = ("",) * (2 * i) + ("another object",) * (8 - 2 * i)
         measured.append(Measured(point, rng.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8), faults))
     return TradeoffResult(request, tuple(f"prompt {i // 2}" for i in range(8)), tuple(measured), 1.0)
@@ -137,8 +138,8 @@ def test_everything_shown_can_leave(drawn, tmp_path):
     table = found["points"].produce()
     assert table.rows == 5 and list(table.columns["kind"]) == [point.kind for point in drawn.stage.points]
     service = drawn.context.export
-    for item, suffix in ((found["points"], "csv"), (found["pictures, classifier, s = 2"], "png"), (found["CLIP score plot"], "png")):
-        service.save(item, tmp_path / f"{item.kind}.{suffix}")
+    for name, suffix in (("points", "csv"), ("pictures, classifier, s = 2", "png"), ("CLIP score plot", "png")):
+        service.save(found[name], tmp_path / f"{found[name].kind}.{suffix}")
     picture = np.asarray(load_rgb(tmp_path / "image.png"))
     first = drawn.stage.measured[3].pictures[0]
     assert (picture[:128:4, :128:4] == first).all()
