@@ -16,6 +16,7 @@ _USED_BY: Mapping[str, tuple[GuidanceKind, ...]] = MappingProxyType(
     {
         "guidance_scale": ("classifier-free",),
         "clip_scale": ("clip", "clip-x0"),
+        "clip_prompt": ("clip", "clip-x0"),
         "clip_model": ("clip", "clip-x0"),
         "classifier_scale": ("classifier",),
         "classifier_class": ("classifier",),
@@ -43,8 +44,8 @@ def _of_guidance(request: GenerateRequest) -> dict[str, Idle]:
     nothing = Idle(f"{'Unconditional' if request.ignore_prompt else 'Empty prompt'}: there is nothing to guide towards.")
     idle = {name: Idle("This guidance was not chosen.", hidden=True) for name, by in _USED_BY.items() if not chosen & {*by}}
     idle |= {name: nothing for name, by in _USED_BY.items() if chosen & {*by} and not acting & {*by}}
-    if not request.ignore_prompt and "classifier" in chosen:
-        idle.pop("classifier_class", None)  # choosing one is what lets a classifier guide without a prompt
+    if not request.ignore_prompt:  # these are what lets a network guide without a prompt
+        idle = {name: why for name, why in idle.items() if why.hidden or name not in ("classifier_class", "clip_prompt")}
     for name in ("guidance_course", "guidance_start", "guidance_stop"):
         if not chosen:
             idle[name] = Idle("No guidance was chosen.", hidden=True)

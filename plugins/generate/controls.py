@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from studio.ml.diffusion.words import WordTokenizer
+from studio.models.catalog import ModelInfo
 from studio.ui.collapsible import Collapsible
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
 from studio.ui.theme import theme
-from studio.models.catalog import ModelInfo
-from studio_plugins.generate.request import GenerateRequest
+from studio_plugins.generate.companions import Companions
+from studio_plugins.generate.request import DIGEST_OF, GenerateRequest
 from studio_plugins.generate.sweep_form import SweepForm
 from studio_plugins.generate.words import examples, remark, suggestions, tokenizer_of
 
@@ -27,14 +29,24 @@ class Controls(QWidget):
     submitted = Signal()
     open_asked = Signal()
 
-    def __init__(self, zones: PanelLayout, models: Sequence[ModelInfo]) -> None:
+    def __init__(self, zones: PanelLayout, models: Sequence[ModelInfo], own: Path) -> None:
         super().__init__(zones)
         self.hide()  # only the owner of the parts below, which live in the zones
         self._models = {info.id: info for info in models}
         self._known: WordTokenizer | None = None
         self._history: tuple[str, ...] = ()
+        self._named: dict[str, tuple[str, str]] = {}
+        self._classes: list[tuple[str, str]] = []
+        self.companions = Companions(own)
         self.form: RequestForm[GenerateRequest] = RequestForm(
-            GenerateRequest, zones, providers={"models": lambda: [(i.id, i.title) for i in self._models.values()]}
+            GenerateRequest,
+            zones,
+            providers={
+                "models": lambda: [(info.id, info.title) for info in self._models.values()],
+                "clips": self.companions.clip_choices,
+                "classifiers": self.companions.classifier_choices,
+                "upsamplers": self.companions.upsampler_choices,
+            },
         )
         self.sweep = SweepForm(zones)
         section = Collapsible("Sweep", zones, expanded=False)
@@ -52,6 +64,7 @@ class Controls(QWidget):
         """Offer these models; the first is chosen when the one chosen is none of them."""
         self._models = {info.id: info for info in models}
         self._known = None
+        self.companions.look()
         self.form.refresh_choices()
         if self._models and self.model is None:
             self.form.set_fields({"model": next(iter(self._models))})
@@ -110,12 +123,47 @@ class Controls(QWidget):
         if (info.id if info else "") != self._model_id or self._known is None:
             self._model_id = info.id if info else ""
             self._known = tokenizer_of(info) if info else None
-            self.form.prompt_field().set_suggestions(suggestions(info) if info else [])
+            for name in ("prompt", "negative_prompt"):
+                self.form.prompt_field(name).set_suggestions(suggestions(info) if info else [])
             self._offer_prompts()
-        prompt = self.form.prompt_field()
-        typing = prompt.focus_widget().hasFocus()
-        prompt.set_note(remark(self.prompt(), info, self._known, typing=typing))
+        request = self.form.valid_value()
+        if request is not None and self._forget_digests(request):
+            return  # edited again by that
+        self._remark(info)
+        if request is not None:
+            self._show_companions(request, info)
         self.changed.emit()
+
+    def _remark(self, info: ModelInfo | None) -> None:
+        """What the model will not take in of the prompts."""
+        prompt, negative = self.form.prompt_field(), self.form.prompt_field("negative_prompt")
+        typing = prompt.focus_widget().hasFocus()
+        prompt.set_note("" if prompt.idle_reason() else remark(self.prompt(), info, self._known, typing=typing))
+        known = self._known if negative.value().strip() and not negative.idle_reason() else None
+        typing = negative.focus_widget().hasFocus()
+        negative.set_note("" if known is None else remark(negative.value(), info, known, typing=typing))
+
+    def _show_companions(self, request: GenerateRequest, info: ModelInfo | None) -> None:
+        """The classes to choose from, and which network is not there or does not fit."""
+        classes = self.companions.class_choices(request)
+        if classes != self._classes:
+            self._classes = classes
+            self.form.set_choices("classifier_class", classes)
+        self.form.field("guidance").set_note(self.companions.guidance_problem(request, info))
+        self.form.field("upsample").set_note(self.companions.upsampling_problem(request, info))
+
+    def _forget_digests(self, request: GenerateRequest) -> bool:
+        """Settings made with the weights of another model are no longer a replay once another one is chosen by hand."""
+        named = {name: (getattr(request, name), getattr(request, digest)) for name, digest in DIGEST_OF.items()}
+        before, self._named = self._named, named
+        stale = [
+            DIGEST_OF[name]
+            for name, (model, digest) in named.items()
+            if digest and name in before and before[name][1] == digest and before[name][0] != model
+        ]
+        if stale:
+            self.form.set_fields(dict.fromkeys(stale, ""))
+        return bool(stale)
 
 
 class RunBar(QWidget):

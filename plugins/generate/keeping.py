@@ -53,6 +53,7 @@ def _extra(request: GenerateRequest) -> dict[str, Any]:
         extra["Guidance"] = GUIDANCES[request.guidance]
     if {"clip", "clip-x0"} & {*request.kinds}:
         extra |= {"CLIP scale": request.clip_scale, "CLIP": Path(request.clip_model).name}
+        extra["CLIP prompt"] = request.clip_prompt.strip() or None
     if "classifier" in request.kinds:
         extra |= {"Classifier scale": request.classifier_scale, "Classifier": Path(request.classifier_model).name}
         extra["Class"] = request.classifier_class or None

@@ -13,6 +13,7 @@ from studio.host.request import RequestError, form_spec
 from studio.models.catalog import ModelInfo
 from studio_plugins.generate.request import SAMPLERS, GenerateRequest
 from studio_plugins.generate.sweep_request import SweepRequest
+from studio_plugins.generate.words import tokenizer_of
 
 _TOOLS = {"a1111": "AUTOMATIC1111", "invokeai": "InvokeAI", "comfyui": "ComfyUI"}
 # How other tools call the samplers offered here; Karras and the other spacings are not: ours chooses steps by log-SNR.
@@ -77,7 +78,11 @@ def from_stored(kind: str, stored: Mapping[str, Any], models: list[ModelInfo]) -
             notes.append(f"{titles[name]}: {error.fields.get(name, error)}")
         else:
             good[name] = value
-    request = GenerateRequest.checked(**good)
+    try:
+        request = GenerateRequest.checked(**good)
+    except RequestError as error:  # each is good by itself, not all together
+        notes += [f"{titles[name]}: {problem}" for name, problem in error.fields.items()]
+        request = GenerateRequest.checked(**{name: value for name, value in good.items() if name not in error.fields})
     return Restored(request, notes=[*notes, *_missing_model(request, models)])
 
 
@@ -91,8 +96,10 @@ def from_neutral(
 ) -> tuple[GenerateRequest, list[str]]:
     """Settings of another tool by neutral names (see `ImageMetadata`), laid over the request of `now`."""
     notes: list[str] = []
-    request = now
-    for name in ("prompt", "steps", "guidance_scale", "seed"):
+    request = now.replace(ignore_prompt=False, negative_prompt="") if "prompt" in mapped else now
+    if "classifier-free" not in request.chosen_kinds and {"guidance_scale", "negative_prompt"} & {*mapped}:
+        request = request.replace(guidance="classifier-free")  # the only guidance those tools have
+    for name in ("prompt", "negative_prompt", "steps", "guidance_scale", "seed"):
         if name in mapped:
             request = _changed(request, name, mapped[name], notes)
     if "sampler" in mapped:
@@ -101,8 +108,6 @@ def from_neutral(
             notes.append(f"sampler “{mapped['sampler']}” (not offered here, kept {SAMPLERS[request.sampler]})")
         else:
             request = _changed(request, "sampler", sampler, notes)
-    if mapped.get("negative_prompt"):
-        notes.append(f"negative prompt “{_short(str(mapped['negative_prompt']))}” (this model has none)")
     if "model" in mapped:
         known = {_plain(part): info.id for info in models for part in (info.id, info.title)}
         found = known.get(_plain(str(mapped["model"])))
@@ -110,11 +115,18 @@ def from_neutral(
             notes.append(f"model “{_short(str(mapped['model']))}” (not on this machine, kept {request.model})")
         else:
             request = request.replace(model=found, model_sha256="")
-    side = next((info.size for info in models if info.id == request.model), None)
+    info = next((info for info in models if info.id == request.model), None)
     size = (mapped.get("width"), mapped.get("height"))
-    if side is not None and None not in size and size != (side, side):
-        notes.append(f"size {size[0]}×{size[1]} (this model draws {side}×{side})")
-    return request, notes
+    if info is not None and None not in size and size != (info.size, info.size):
+        notes.append(f"size {size[0]}×{size[1]} (this model draws {info.size}×{info.size})")
+    return request, notes + _unknown(request.negative_prompt, info)
+
+
+def _unknown(negative_prompt: str, info: ModelInfo | None) -> list[str]:
+    """What of a negative prompt a model does not know; of the prompt its box says it."""
+    tokenizer = tokenizer_of(info) if info is not None else None
+    words = tokenizer.unknown(negative_prompt) if tokenizer is not None else []
+    return [f"negative prompt “{_short(' '.join(words))}” (words this model does not know)"] if words else []
 
 
 def _changed(request: GenerateRequest, name: str, value: Any, notes: list[str]) -> GenerateRequest:

@@ -55,7 +55,7 @@ class GeneratePanel(Panel):
         problems, forget = self.shelf.look()
         self.prompts = PromptHistory(self.context.panel_dir / "prompts.json")
         self.zones = PanelLayout(self)
-        self.controls = Controls(self.zones, self.models)
+        self.controls = Controls(self.zones, self.models, self.shelf.own)
         self.controls.set_history(self.prompts.prompts)
         self.stage = Stage(self._empty_state(), self.zones)
         self.insight = Insight(self.zones)
@@ -206,9 +206,12 @@ class GeneratePanel(Panel):
             return None
 
     def _fitting(self, request: GenerateRequest) -> GenerateRequest:
-        """Without a prompt where the model takes none, so that what is shown and kept says so."""
+        """Without what the model cannot take, so that what is shown and kept says so."""
         model = self.controls.model
-        return request if model is None or model.prompted else request.replace(prompt="")
+        if model is None or model.kind == "text2im" and model.prompted:
+            return request
+        request = request.without_classifier_free()
+        return request if model.prompted else request.replace(prompt="")
 
     def _set_live(self, on: bool) -> None:
         if on:

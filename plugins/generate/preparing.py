@@ -98,6 +98,7 @@ def settings_of(request: GenerateRequest) -> GuidanceSettings:
         negative=request.negative_prompt.strip() if "classifier-free" in request.kinds else "",
         target=request.classifier_class,
         clip=request.clip_model,
+        clip_prompt=request.clip_prompt.strip(),
         classifier=request.classifier_model,
     )
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, cast
 
 from pydantic import ValidationInfo, field_validator
 
-from studio.host.request import Idle, Request, ui
+from studio.host.request import PROMPT_MAX, Idle, Request, ui
 from studio.models.guiding import DEFAULT_CLASSIFIER, DEFAULT_CLIP, CourseKind, GuidanceKind
 from studio_plugins.generate.applies import idle_fields
 
@@ -269,6 +269,17 @@ class GenerateRequest(Request):
         step=0.05,
         advanced=True,
     )
+    clip_prompt: str = ui(
+        "",
+        title="CLIP leads to",
+        help=(
+            "What CLIP compares the picture with; empty: the prompt. Several prompts have weights, "
+            "“a cat : 1 | a dog : -0.5”; a negative one leads away."
+        ),
+        placeholder="the prompt",
+        max_length=PROMPT_MAX,
+        advanced=True,
+    )
     clip_model: str = ui(
         DEFAULT_CLIP,
         title="CLIP model",
@@ -340,12 +351,14 @@ class GenerateRequest(Request):
     def kinds(self) -> tuple[GuidanceKind, ...]:
         """The guidances that act: those chosen that have something to guide towards.
 
-        Without a prompt that is only a classifier whose class was chosen, which then guides ε(x|∅).
+        Without a prompt that is a classifier whose class was chosen, or CLIP with words of its own; they guide ε(x|∅).
         """
         if not self.unconditional:
             return self.chosen_kinds
-        named = bool(self.classifier_class) and not self.ignore_prompt
-        return tuple(kind for kind in self.chosen_kinds if kind == "classifier" and named)
+        if self.ignore_prompt:
+            return ()
+        own = {"classifier": self.classifier_class, "clip": self.clip_prompt, "clip-x0": self.clip_prompt}
+        return tuple(kind for kind in self.chosen_kinds if own.get(kind, "").strip())
 
     def without_classifier_free(self) -> GenerateRequest:
         """For a model that knows one condition only: the other guidances stay."""

@@ -91,14 +91,14 @@ def open_guidance(
 ) -> Generator[Event | Offload, Any, Guiding]:
     """Guidance of a batch that `model` draws, picture i towards prompts[i]; companions come through the engine's cache.
 
-    drawn: the prompts the model itself is given, where they are others. A model without a condition takes no
+    drawn: the prompts the model itself is given, where they are others. A model that does not draw from text takes no
     classifier-free guidance. Raises ModelMissing and CompanionMismatch for a companion that is not there or does not
     fit, NoClass, PromptError for a CLIP prompt that cannot be understood, and what the loaders raise.
     """
     from studio.ml.clip.prompts import encode_weighted
     from studio.ml.diffusion.classifier import UnknownClass
+    from studio.ml.diffusion.glide import TextToImage
     from studio.ml.diffusion.gradients import ClassifierGuidance, ClipGuidance, PlainClipGuidance, together
-    from studio.ml.diffusion.unconditional import Unconditional
 
     scales = {kind: _scale(strength) for kind, strength in settings.strengths.items()}
     guides: list[GradientGuidance] = []
@@ -128,10 +128,10 @@ def open_guidance(
             check_same_size(clip, model, "CLIP guidance")
             denoiser = denoiser_of(model, prompts if drawn is None else drawn)
             guides.append(PlainClipGuidance(clip, text, denoiser, model.schedule, scales["clip-x0"]))
-    unconditional = isinstance(model, Unconditional)
+    of_text = isinstance(model, TextToImage)
     return Guiding(
-        scale=None if unconditional else scales.get("classifier-free"),
-        negative="" if unconditional else settings.negative,
+        scale=scales.get("classifier-free") if of_text else None,
+        negative=settings.negative if of_text else "",
         cond_fn=together(guides),
         targets=targets,
         companions=companions,
@@ -173,7 +173,4 @@ def _indices(classes: Sequence[int], model: Drawing) -> Any:
 
 def denoiser_of(model: Drawing, prompts: Sequence[str]) -> Denoiser:
     """eps(x_t | y) of the network that draws, without guidance."""
-    from studio.ml.diffusion.denoiser import ClassDenoiser
-    from studio.ml.diffusion.unconditional import Unconditional
-
-    return ClassDenoiser(model.net) if isinstance(model, Unconditional) else model.denoiser(prompts)
+    return model.denoiser(prompts)

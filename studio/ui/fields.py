@@ -45,10 +45,7 @@ class FieldEditor(QWidget):
         self._error.setProperty("tone", "error")
         self._error.setWordWrap(True)
         self._error.hide()
-        self._reason = QLabel(self)
-        self._reason.setProperty("tone", "faint")
-        self._reason.setWordWrap(True)
-        self._reason.hide()
+        self._note, self._reason = _faint_line(self), _faint_line(self)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -76,6 +73,14 @@ class FieldEditor(QWidget):
 
     def error(self) -> str:
         return self._error.text()
+
+    def set_note(self, text: str) -> None:
+        """A quiet remark below the control; empty hides it."""
+        self._note.setText(text)
+        self._note.setVisible(bool(text))
+
+    def note(self) -> str:
+        return self._note.text()
 
     def set_idle(self, idle: Idle | None) -> None:
         """Grey or hide the control because its value has no effect now, and say why; None takes it back."""
@@ -107,6 +112,7 @@ class FieldEditor(QWidget):
             control.setAccessibleDescription(tip)
             control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             control.installEventFilter(self)
+        self._layout.addWidget(self._note)
         self._layout.addWidget(self._reason)
         self._layout.addWidget(self._error)
 
@@ -118,6 +124,15 @@ class FieldEditor(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         return wheel_passed_on(watched, event) or super().eventFilter(watched, event)
+
+
+def _faint_line(parent: QWidget) -> QLabel:
+    """A line that wraps, hidden until it has something to say."""
+    line = QLabel(parent)
+    line.setProperty("tone", "faint")
+    line.setWordWrap(True)
+    line.hide()
+    return line
 
 
 class NumberField(FieldEditor):

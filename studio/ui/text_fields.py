@@ -109,13 +109,8 @@ class PromptField(FieldEditor):
         row = QHBoxLayout()
         row.addWidget(self._label(), 1)
         row.addWidget(self._recent)
-        self._note = QLabel(self)
-        self._note.setProperty("tone", "faint")
-        self._note.setWordWrap(True)
-        self._note.hide()
         self._layout.addLayout(row)
         self._layout.addWidget(self._edit)
-        self._layout.addWidget(self._note)
         self._finish(self._edit)
         self._edit.textChanged.connect(self.changed)
 
@@ -139,14 +134,6 @@ class PromptField(FieldEditor):
         """Earlier texts, newest first."""
         self._history = list(prompts)
         self._recent.setEnabled(bool(self._history))
-
-    def set_note(self, text: str) -> None:
-        """A quiet remark below the text; empty hides it."""
-        self._note.setText(text)
-        self._note.setVisible(bool(text))
-
-    def note(self) -> str:
-        return self._note.text()
 
     def _show_history(self) -> None:
         menu = QMenu(self)
