@@ -70,6 +70,12 @@ class Desk(QObject):
         order = quick.FindOrder(kind, request)
         self._loading = self._submit(quick.find_sweep, order, title="looking", lane="quick", replace="load")
 
+    def load_example(self) -> None:
+        """Show the sweep that ships with the panel."""
+        self._loading = self._submit(
+            quick.load_example, None, title="reading the example", lane="quick", replace="load"
+        )
+
     def keep(self) -> None:
         """Save what is shown, where it is not saved yet."""
         if self.result is not None and self.result.record_id is None and self.result.measured:
@@ -152,7 +158,8 @@ class Desk(QObject):
     def _kept_or_loaded(self, task: Task, result: TradeoffResult) -> None:
         if task is self._loading and not self.running:
             self.show(result)
-            self.status.emit(f"{len(result.measured)} points, from the History", None)
+            source = "from the History" if result.record_id else "the example"
+            self.status.emit(f"{len(result.measured)} points, {source}", None)
         elif task is self._keeping and self.result is not None and self.result.measured == result.measured:
             self.result = result
             if result.problem:

@@ -218,7 +218,7 @@ class TradeoffPanel(Panel):
     def _empty_state(self) -> EmptyState:
         actions = [("Draw the sweep", self.draw)]
         if demo.available():
-            actions.append(("Look at an example", self.demo))
+            actions.append(("Look at an example", lambda: self.desk.load_example()))
         return EmptyState(
             "What does guidance cost?",
             "Guidance makes pictures fit the prompt better, and often more alike. Draw the same prompts from the same "

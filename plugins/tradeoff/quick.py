@@ -1,4 +1,4 @@
-"""Small jobs that touch the disk, for the quick lane: read a sweep back, keep what a cancelled one has."""
+"""Small jobs that touch the disk, for the quick lane: read a sweep or the example, keep what a cancelled one has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.engine import Event, JobContext, Offload, Progress
 from studio.host.results import ResultsStore
+from studio_plugins.tradeoff import demo
 from studio_plugins.tradeoff.keeping import keep, read_record
 from studio_plugins.tradeoff.results import TradeoffResult
 
@@ -33,6 +34,13 @@ def find_sweep(order: FindOrder, ctx: JobContext) -> Generator[Event | Offload, 
     """The newest stored sweep of exactly this request, None when there is none (any more)."""
     yield Progress(0, 1, "looking for the sweep")
     done: TradeoffResult | None = yield Offload(_find, ctx.services["results"], order)
+    return done
+
+
+def load_example(_request: None, ctx: JobContext) -> Generator[Event | Offload, Any, TradeoffResult | None]:
+    """The sweep that ships with the panel, None when it is not there. Raises SweepUnreadable."""
+    yield Progress(0, 1, "reading the example")
+    done: TradeoffResult | None = yield Offload(demo.read)
     return done
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QPushButton, QToolButton
 from studio.engine import run_inline
 from studio.host.imagemeta import load_rgb
 from studio.ml.evaluation.points import Measured, Point
@@ -160,3 +160,16 @@ def test_the_example_fills_the_panel(sweep_room, small, tmp_path, monkeypatch):
     panel.demo()
     assert panel.stage.points == result.points and panel.controls.form.value() == small
     assert isinstance(panel.desk.result, TradeoffResult) and panel.desk.result.record_id is None
+
+
+def test_an_empty_panel_offers_the_example(qtbot, sweep_room, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "FOLDER", tmp_path / "example")
+    result = run_inline(jobs.sweep, small)
+    demo.write(result, tmp_path / "example")
+    panel = sweep_room()
+    button = next(button for button in panel.findChildren(QPushButton) if button.text() == "Look at an example")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.desk.result is not None, timeout=LONG)
+    quiet(qtbot, panel)
+    assert panel.stage.points == result.points and "the example" in panel._status.text()
+    assert sweep_room.store.records() == []
