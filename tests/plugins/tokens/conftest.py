@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from tests.plugins.inspector.conftest import FakeWindow
@@ -97,6 +98,13 @@ class Room:
         self.panels.append(panel)
         return panel
 
+    def draw(self, panel: Any) -> None:
+        """Press the button and wait for the end."""
+        panel.desk.result = None
+        self.qtbot.mouseClick(panel.zones.primary, Qt.MouseButton.LeftButton)
+        self.qtbot.waitUntil(lambda: panel.desk.result is not None, timeout=60_000)
+        self.quiet()
+
     def quiet(self) -> None:
         """Wait until nothing runs or waits and every event has arrived."""
         self.qtbot.waitUntil(lambda: self.engine.wait_idle(0) and self.pump.watching() == 0, timeout=60_000)
@@ -121,3 +129,9 @@ def room(qtbot: QtBot, tmp_path: Path) -> Iterator[Room]:
     made.close()
 
 
+@pytest.fixture
+def panel(room: Room) -> Any:
+    """A panel that shows a run of three steps."""
+    opened = room.open()
+    room.draw(opened)
+    return opened

@@ -235,7 +235,8 @@ def test_a_file_that_would_fill_the_memory_is_not_opened(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("fields", "name"), [({"steps": 0}, "steps"), ({"layers": "some"}, "layers"), ({"model_sha256": "x"}, "model_sha256")]
+    ("fields", "name"),
+    [({"steps": 0}, "steps"), ({"layers": "some"}, "layers"), ({"model_sha256": "x"}, "model_sha256")],
 )
 def test_a_bad_request_names_its_field(fields, name):
     with pytest.raises(RequestError) as error:
