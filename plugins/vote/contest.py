@@ -37,7 +37,11 @@ class Contest:
     def __init__(self, request: VoteRequest, entries: Sequence[Entry]) -> None:
         self.request = request
         words = request.query.casefold().split()
-        taking = [e for e in entries if request.field in e.settings and all(word in e.prompt.casefold() for word in words)]
+        taking = [
+            entry
+            for entry in entries
+            if request.field in entry.settings and all(word in entry.prompt.casefold() for word in words)
+        ]
         self.pictures = values(taking, request.field)
         """Every contestant there could be, and its number of pictures."""
         chosen = set(request.contestants) or set(self.pictures)
@@ -74,7 +78,7 @@ class Contest:
         return max(0, self.pairs - sum(pair <= here for pair in self.judged(votes)))
 
     def next(self, votes: Sequence[Vote], turn: int) -> Pair | None:
-        """A pair that was not judged yet, of the two contestants that met least; None when all were. `turn` keys the chance."""
+        """A pair not judged yet, of the two contestants that met least; None when all were. `turn` keys the chance."""
         rng = np.random.default_rng((0, turn))
         met = Counter(frozenset((v.left.contestant, v.right.contestant)) for v in votes if self.counts(v))
         meetings = [tuple(pair) for pair in combinations(self.contestants, 2)]

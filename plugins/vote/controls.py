@@ -56,7 +56,10 @@ class Controls(QObject):
 
     def show_contestants(self, pictures: Mapping[str, int], taking: Sequence[str]) -> None:
         """Everybody there is, ticked where they take part."""
-        wanted = [(name, f"{name}   ({count} picture{'s' if count != 1 else ''})", name in taking) for name, count in pictures.items()]
+        wanted = [
+            (name, f"{name}   ({count} picture{'s' if count != 1 else ''})", name in taking)
+            for name, count in pictures.items()
+        ]
         self.section.setVisible(bool(wanted))
         if wanted == [(i.data(_NAME), i.text(), i.checkState() == Qt.CheckState.Checked) for i in self._items()]:
             return  # filling it anew would take the focus from the box just clicked
@@ -84,7 +87,8 @@ class Controls(QObject):
         request, problems = fitting(stored)
         self._quiet = True
         if request.field and request.field not in self._fields:
-            self._fields.append(request.field)  # the pictures may not have been looked through yet; `offer` drops it if it is not there
+            # The pictures may not have been looked through yet; `offer` drops it if it is not there.
+            self._fields.append(request.field)
             self.form.refresh_choices()
         self._taking[request.field] = request.contestants
         self.form.set_value(request)

@@ -1,4 +1,4 @@
-"""A good example for the manual, without the engine: two rendered scenes, one as its prompt says and one the other way round."""
+"""A good example for the manual, without the engine: a scene rendered as its prompt says, and the other way round."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ FIELD = "rendered"
 
 def show(panel: VotePanel) -> None:
     """Put the example into the panel."""
-    cat, apple = Placed("cat", 0.27, 0.5, 0.42), Placed("red apple", 0.73, 0.5, 0.42)
-    asked = Scene("relation", (cat, apple), "blue", relation="left of")
-    turned = Scene("relation", (Placed("cat", 0.73, 0.5, 0.42), Placed("red apple", 0.27, 0.5, 0.42)), "blue", relation="left of")
+    asked, turned = _scene(0.27, 0.73), _scene(0.73, 0.27)
     prompt = plain_caption(asked)
     left, right = (
-        Entry("example", f"{name}.png", Path(), prompt, 0, {FIELD: name}) for name in ("the other way round", "as asked")
+        Entry("example", f"{name}.png", Path(), prompt, 0, {FIELD: name})
+        for name in ("the other way round", "as asked")
     )
     panel.desk.survey = Survey((left, right))
     request = VoteRequest(question="prompt", field=FIELD)
@@ -36,5 +35,12 @@ def show(panel: VotePanel) -> None:
     panel.desk.contest = contest = Contest(request, (left, right))
     panel.controls.show_contestants(contest.pictures, contest.contestants)
     panel.insight.show_contest(contest)
-    panel.desk.round = Round(Ballots(), contest.pairs, Pair(left, right, FIELD), render(turned, PIXELS), render(asked, PIXELS))
+    pair = Pair(left, right, FIELD)
+    panel.desk.round = Round(Ballots(), contest.pairs, pair, render(turned, PIXELS), render(asked, PIXELS))
     panel.show_round()
+
+
+def _scene(cat: float, apple: float) -> Scene:
+    """A cat and an apple with these centres, as shares of the width."""
+    objects = Placed("cat", cat, 0.5, 0.42), Placed("red apple", apple, 0.5, 0.42)
+    return Scene("relation", objects, "blue", relation="left of")

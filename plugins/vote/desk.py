@@ -1,4 +1,4 @@
-"""What is going on: the pictures found, the contest, the pair shown, the votes. Submits jobs and hears of them; no widgets."""
+"""What is going on: the pictures found, the contest, the pair shown, the votes. Submits jobs and hears of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _QUEUE = "votes"  # one after another, and none is ever replaced: a vote that wa
 
 
 class Desk(QObject):
-    """`surveyed` a Survey; `dealt` a Round of the present contest; `tallied` a Standing; `said` text, level, details."""
+    """`surveyed` Survey; `dealt` Round of the present contest; `tallied` Standing; `said` text, level, details."""
 
     surveyed = Signal(object)
     dealt = Signal(object)

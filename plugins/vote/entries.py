@@ -40,7 +40,8 @@ class Entry:
 def entry_of(record: str, path: Path, found: ImageMetadata) -> Entry | None:
     """The picture as an entry.
 
-    None when it carries no settings of this studio with a prompt (a grid, a plot), or is only what a second stage enlarged.
+    None when it carries no settings of this studio with a prompt (a grid, a plot), or is only what a second stage
+    enlarged.
     """
     request, made = found.request or {}, found.provenance
     prompt = request.get("prompt")

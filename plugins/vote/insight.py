@@ -20,7 +20,8 @@ _LINE = '<span style="font-size:13px; white-space:nowrap">{}</span>'
 _MODEL = _LINE.format("P(<i>i</i> beats <i>j</i>) = 1 / (1 + 10<sup>−Δ/400</sup>)")
 _EXAMPLE = _LINE.format("first and second: Δ = $difference, P = $chance")
 _LIKELIHOOD = _LINE.format("σ = argmin Σ<sub>ij</sub> A<sub>ij</sub> log(1 + 10<sup>−Δ/400</sup>)")
-_NOTE = "A<sub>ij</sub>: how often i was preferred to j; a tie is half a vote each. Only differences of scores mean something."
+_GAP = "Δ = σ<sub>i</sub> − σ<sub>j</sub>, the difference of their scores; 400 points are odds of ten to one."
+_NOTE = "A<sub>ij</sub>: how often i was preferred to j; a tie is half a vote each. Only differences mean something."
 _TIPS = {
     "votes": "Votes on this question between these contestants",
     "ties": "Votes for neither",
@@ -36,7 +37,7 @@ class Insight(QWidget):
         super().__init__(zones)
         self.hide()  # only the owner of the sections below
         self.progress = Facts(zones)
-        self.model = FormulaCard(_MODEL, _EXAMPLE, "Δ = σ<sub>i</sub> − σ<sub>j</sub>, the difference of their scores; 400 points are odds of ten to one.", zones)
+        self.model = FormulaCard(_MODEL, _EXAMPLE, _GAP, zones)
         self.likelihood = FormulaCard(_LIKELIHOOD, "", _NOTE, zones)
         self.also = QLabel(zones)
         self.also.setProperty("tone", "muted")

@@ -28,8 +28,13 @@ from studio_plugins.vote.standing import Standing, standing_table, votes_table
 
 _SHOW, _HIDE = "Show the standing", "Go on voting"
 _DRAW_FIRST = (
-    "Draw the same prompt in Generate with two settings, for example two guidance scales, or a grid of them (Sweep). Every value of the "
-    "setting becomes a contestant."
+    "Draw the same prompt in Generate with two settings, for example two guidance scales, or a grid of them (Sweep). "
+    "Every value of the setting becomes a contestant."
+)
+_NO_SUCH_PROMPT = "No two pictures with these words in their prompts differ in a setting. Ask for other words."
+_TOO_FEW = "Tick at least two contestants on the left."
+_NOTHING_IN_COMMON = (
+    "These contestants have no prompt in common. Draw the same prompts with both settings, or let any pictures meet."
 )
 
 
@@ -47,13 +52,24 @@ class VotePanel(Panel):
     def build(self) -> None:
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
-        self.empty = EmptyState("Nothing to compare yet", _DRAW_FIRST, icon="vote", actions=[("Open Generate", self.open_generate), ("Look again", self.look)])  # fmt: skip
-        finished = EmptyState("Every pair was judged", "Look at the standing, or draw more pictures and vote on.", icon="vote", actions=[(_SHOW, self.toggle_standing), ("Take the last vote back", self.undo)])  # fmt: skip
+        self.empty = EmptyState(
+            "Nothing to compare yet",
+            _DRAW_FIRST,
+            icon="vote",
+            actions=[("Open Generate", self.open_generate), ("Look again", self.look)],
+        )
+        finished = EmptyState(
+            "Every pair was judged",
+            "Look at the standing, or draw more pictures and vote on.",
+            icon="vote",
+            actions=[(_SHOW, self.toggle_standing), ("Take the last vote back", self.undo)],
+        )
         self.stage = Stage(self.empty, finished, self.zones)
         self.insight = Insight(self.zones)
         self.desk = Desk(self.context, self)
         self.zones.set_stage(self.stage)
-        self.zones.set_primary(_SHOW, self.toggle_standing, shortcut="Ctrl+Return", tip="The Elo scores of these contestants; hidden until you ask")
+        tip = "The Elo scores of these contestants; hidden until you ask"
+        self.zones.set_primary(_SHOW, self.toggle_standing, shortcut="Ctrl+Return", tip=tip)
         self._keep = QPushButton("Keep standing in History", self.zones)
         self._keep.setToolTip("Keep the scores and all votes of this contest as a result")
         self._keep.clicked.connect(lambda _checked=False: self.desk.keep())
@@ -206,16 +222,17 @@ class VotePanel(Panel):
             self.empty.set_text("Nothing to compare yet", self._why_nothing())
             self.stage.setCurrentWidget(self.empty)
         votes = len(self.desk.counted)
-        self._status.setText(f"{votes} vote{'s' if votes != 1 else ''}, {shown.left_over:,} pairs to judge" if contest.pairs else "")
+        status = f"{votes} vote{'s' if votes != 1 else ''}, {shown.left_over:,} pairs to judge"
+        self._status.setText(status if contest.pairs else "")
         self._show_buttons()
 
     def _why_nothing(self) -> str:
         contest = self.desk.contest
-        if contest is None or not contest.request.field or not contest.pictures:
-            return _DRAW_FIRST if contest is None or not contest.request.query.strip() else "No two pictures with these words in their prompts differ in a setting. Ask for other words."
-        if len(contest.contestants) < 2:
-            return "Tick at least two contestants on the left."
-        return "These contestants have no prompt in common. Draw the same prompts with both settings, or let any two pictures meet."
+        if contest is None or not contest.request.field:
+            return _DRAW_FIRST
+        if len(contest.pictures) < 2:
+            return _NO_SUCH_PROMPT if contest.request.query.strip() else _DRAW_FIRST
+        return _TOO_FEW if len(contest.contestants) < 2 else _NOTHING_IN_COMMON
 
     def _tallied(self, found: Standing) -> None:
         contest = self.desk.contest
@@ -225,7 +242,8 @@ class VotePanel(Panel):
             self.message("There is no vote in this contest yet: judge a pair first.", "info")
             return
         self.insight.show_standing(found)
-        self.stage.standing.show_standing(found, QUESTIONS[contest.request.question], field_title(contest.request.field))
+        request = contest.request
+        self.stage.standing.show_standing(found, QUESTIONS[request.question], field_title(request.field))
         self.stage.setCurrentWidget(self.stage.standing)
         self._show_buttons()
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget,
+)  # fmt: skip
 
 from studio.ml.evaluation.elo import MEAN
 from studio.ui.theme import theme
@@ -16,6 +18,11 @@ from studio_plugins.vote.standing import Standing
 
 COLUMNS = ("Elo", "95 % interval", "Won", "Tied", "Lost")
 _LONGEST_NAME = 28
+_PLAIN = "Bars are 95 % intervals, from the Fisher information of the votes. A tie counts as half a win each."
+_VIRTUAL = (
+    "Bars are 95 % intervals. Somebody never lost a point to somebody else, which alone would put no bound on the "
+    "scores: one virtual tie is added to every pair. Vote on to do without."
+)
 
 
 class ScorePlot(QWidget):
@@ -52,7 +59,8 @@ class ScorePlot(QWidget):
         rows = found.rows
         scores, places = np.array([row.score for row in rows]), -np.arange(len(rows), dtype=float)
         self._half = np.array([row.half_width for row in rows])
-        self._names.setTicks([[(place, _short(row.contestant)) for place, row in zip(places.tolist(), rows, strict=True)]])
+        names = [_short(row.contestant) for row in rows]
+        self._names.setTicks([list(zip(places.tolist(), names, strict=True))])
         self._bars.setData(x=scores, y=places, width=2 * self._half, beam=0.16)
         self._dots.setData(scores, places)
         self.plot.setYRange(-len(rows) + 0.4, 0.6, padding=0)
@@ -111,12 +119,7 @@ class StandingPage(QWidget):
         self.found = found
         self.table.setHorizontalHeaderLabels([setting, *COLUMNS])
         self.heading.setText(f"{question} — {found.votes} vote{'s' if found.votes != 1 else ''}")
-        self.note.setText(
-            "Bars are 95 % intervals. Somebody never lost a point to somebody else, which alone would put no bound on the scores: one "
-            "virtual tie is added to every pair. Vote on to do without."
-            if found.virtual_ties
-            else "Bars are 95 % intervals, from the Fisher information of the votes. A tie counts as half a win each."
-        )
+        self.note.setText(_VIRTUAL if found.virtual_ties else _PLAIN)
         self.scores.show_standing(found)
         self.table.setRowCount(len(found.rows))
         for at, row in enumerate(found.rows):

@@ -51,7 +51,8 @@ class Vote(BaseModel):
     def now(cls, question: str, name: str, left: Side, right: Side, choice: Choice) -> Vote:
         """A new vote."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return cls(id=uuid.uuid4().hex[:12], time=time, question=question, field=name, left=left, right=right, choice=choice)
+        own = uuid.uuid4().hex[:12]
+        return cls(id=own, time=time, question=question, field=name, left=left, right=right, choice=choice)
 
 
 class _Undo(BaseModel):
@@ -71,7 +72,7 @@ class Ballots:
 
 
 def read_votes(path: Path) -> Ballots:
-    """The votes in a file; none where there is no file. A line cut off by a power failure is counted, not lost sight of.
+    """The votes in a file; none where there is no file. Lines that cannot be read (one cut off) are counted.
 
     Raises FileUnwritable where the file is there and cannot be read.
     """

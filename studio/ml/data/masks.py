@@ -1,6 +1,7 @@
 """What is unknown of a picture: masks for inpainting, [H, W] bool, True = keep, as GLIDE's networks read them.
 
-Training draws them from a mix of shapes (Nichol et al. 2021, sec. 3.3, erase random regions); evaluation takes an object out.
+Training draws them from a mix of shapes (Nichol et al. 2021, sec. 3.3, erase random regions); evaluation takes an
+object out.
 """
 
 from __future__ import annotations
@@ -49,8 +50,11 @@ def draw(rng: np.random.Generator, shape: Shape, pixels: int, placed: Placed) ->
 def without_object(placed: Placed, pixels: int, *, margin: float = 0.06) -> Mask:
     """Everything but the box around an object; `margin` is added on each side, as a share of the picture's side."""
     half = placed.side / 2 + margin
+    rows, columns = (
+        slice(max(0, int((centre - half) * pixels)), int(np.ceil((centre + half) * pixels)))
+        for centre in (placed.y, placed.x)
+    )
     keep = np.ones((pixels, pixels), dtype=np.bool_)
-    rows, columns = (slice(max(0, int((c - half) * pixels)), int(np.ceil((c + half) * pixels))) for c in (placed.y, placed.x))
     keep[rows, columns] = False
     return keep
 

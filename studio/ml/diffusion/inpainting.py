@@ -1,9 +1,9 @@
 """Inpainting: the known pixels of a picture stay, the hole is drawn.
 
-GLIDE's way (Nichol et al. 2021, arXiv 2112.10741, sec. 2.5) is a network that sees the known pixels clean, beside x_t. For comparison
-two ways to inpaint with a text-to-image network that was never trained for it: to put the known pixels into every predicted x0, or to
-noise them afresh to every step's level and put them into x_t (Lugmayr et al. 2022, arXiv 2201.09865, eq. 8, without resampling). With
-all three the known pixels come back bit for bit.
+GLIDE's way (Nichol et al. 2021, arXiv 2112.10741, sec. 2.5) is a network that sees the known pixels clean, beside x_t.
+For comparison two ways to inpaint with a text-to-image network that was never trained for it: to put the known pixels
+into every predicted x0, or to noise them afresh to every step's level and put them into x_t (Lugmayr et al. 2022, arXiv
+2201.09865, eq. 8, without resampling). With all three the known pixels come back bit for bit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from studio.ml.diffusion.guidance import ClassifierFree, Gradient, GradientFn, GuidanceParts, GuidedModel, Scale, Unguided
+from studio.ml.diffusion.guidance import (
+    ClassifierFree,
+    Gradient,
+    GradientFn,
+    GuidanceParts,
+    GuidedModel,
+    Scale,
+    Unguided,
+)
 from studio.ml.diffusion.model_folder import load_text_model
 from studio.ml.diffusion.noise import NoiseSource, noised
 from studio.ml.diffusion.sampler import Resume, StepRecord
@@ -28,7 +36,8 @@ from studio.ml.diffusion.unet import InpaintText2ImUNet, SuperResInpaintText2ImU
 from studio.ml.diffusion.upsampling import TEMPERATURE, eight_bit
 
 Method = Literal["trained", "replace_x0", "replace_x_t"]
-"""trained: the network sees what is known. replace_x0: it does not, known pixels go into every x0. replace_x_t: into every x_t too."""
+"""trained: the network sees what is known. replace_x0: it does not; known pixels go into every x0, or with
+replace_x_t into every x_t too."""
 
 
 class InpaintingError(ValueError):
@@ -44,21 +53,21 @@ class Known:
 
     @classmethod
     def of(cls, image: Tensor, mask: Tensor, size: int, batch: int, device: torch.device) -> Known:
-        """Checked and brought to the batch. One picture or mask serves the whole batch; a smaller mask is enlarged, nearest.
+        """Checked and brought to the batch: one picture or mask serves all of it, a smaller mask is enlarged, nearest.
 
-        image: [B or 1, 3, size, size] float. mask: [B or 1, 1, h, h] bool or 0 and 1, 1 = keep, where h divides size. Raises
-        InpaintingError for other shapes, soft masks, and known pixels that are no numbers in [-1, 1]; unknown ones may be anything.
+        image: [B or 1, 3, size, size] float. mask: [B or 1, 1, h, h] bool or 0 and 1, 1 = keep, where h divides size.
+        Raises InpaintingError for other shapes, soft masks, and known pixels that are no numbers in [-1, 1]; unknown
+        ones may be anything.
         """
         keep = _hard(mask, size, batch)
         if image.ndim != 4 or image.shape[1:] != (3, size, size) or len(image) not in (1, batch):
-            raise InpaintingError(
-                f"The picture must be [{batch}, 3, {size}, {size}], not {list(image.shape)}; scale it to {size} x {size} pixels."
-            )
+            wanted, given = f"[{batch}, 3, {size}, {size}]", list(image.shape)
+            raise InpaintingError(f"The picture must be {wanted}, not {given}; scale it to {size} x {size} pixels.")
         if not image.is_floating_point():
-            raise InpaintingError(f"The picture's values must be numbers from -1 to 1, not {image.dtype}: divide bytes by 127.5, less 1.")
+            raise InpaintingError(f"The picture must hold numbers from -1 to 1, not {image.dtype}; divide bytes.")
         clean = torch.where(keep, image.float(), 0.0)
         if not clean.isfinite().all() or clean.abs().max() > 1:
-            raise InpaintingError("Known pixels must be numbers from -1 to 1; some are not. Unknown ones may be anything.")
+            raise InpaintingError("Known pixels must be numbers from -1 to 1; some are not. Others may be anything.")
         return cls(clean.expand(batch, -1, -1, -1).to(device), keep.expand(batch, -1, -1, -1).to(device))
 
     def put_back(self, x: Tensor) -> Tensor:
@@ -77,8 +86,8 @@ class Known:
 class _Renoised:
     """x_t as the x_t-replacement shows it to the network: the known pixels noised afresh before every evaluation.
 
-    At step i they take the noise that the sampler would have added there after step i - 1, so a stochastic sampler's noise in the hole
-    is independent of it and the run stays keyed by its seeds.
+    At step i they take the noise that the sampler would have added there after step i - 1, so a stochastic sampler's
+    noise in the hole is independent of it and the run stays keyed by its seeds.
     """
 
     def __init__(self, known: Known, noise: NoiseSource, schedule: Schedule, visited: Schedule) -> None:
@@ -122,8 +131,8 @@ class Inpainter(TextModel):
         """Step records of one batch; the last `x` are the pictures, their known pixels equal to `image`'s bit for bit.
 
         image, mask: as `Known.of`. low_res: [B, 3, h, w] in [-1, 1], for inpainting up-samplers only. The rest as
-        `TextToImage.sample`. Everything is checked before this returns; raises ValueError (also its kinds InpaintingError,
-        ScheduleError and NoiseKeyError).
+        `TextToImage.sample`. Everything is checked before this returns; raises ValueError (also its kinds
+        InpaintingError, ScheduleError and NoiseKeyError).
         """
         noise = self.noise(prompts, seeds)
         known = Known.of(image, mask, self.image_size, len(prompts), self.device)
@@ -151,7 +160,7 @@ class Inpainter(TextModel):
             raise InpaintingError(f"Unknown method {method!r}; known are {', '.join(get_args(Method))}.")
         enlarges = isinstance(self.net, SuperResInpaintText2ImUNet)
         if method == "trained" and not isinstance(self.net, InpaintText2ImUNet | SuperResInpaintText2ImUNet):
-            raise InpaintingError(f"{self.name} was not trained to inpaint; use replace_x0 or replace_x_t, or an inpainting model.")
+            raise InpaintingError(f"{self.name} was not trained to inpaint; use replace_x0 or replace_x_t.")
         if enlarges != (low_res is not None):
             needs = "needs the low-resolution picture `low_res`" if enlarges else "takes no low-resolution picture"
             raise InpaintingError(f"{self.name} {needs}.")
@@ -167,7 +176,7 @@ def load_inpainter(folder: Path, *, device: str = "cpu", dtype: torch.dtype = to
 def _finished(records: Iterator[StepRecord], known: Known, renoised: _Renoised | None) -> Iterator[StepRecord]:
     """The records, with x_t as the network saw it, and with the known pixels exact at the end.
 
-    Guidance by gradients goes from x0 to eps and back, which costs known pixels their last bits; they get them back here.
+    Guidance by gradients goes from x0 to eps and back, which costs known pixels their last bits.
     """
     for record in records:
         if renoised is not None:
@@ -180,17 +189,18 @@ def _finished(records: Iterator[StepRecord], known: Known, renoised: _Renoised |
 def _hard(mask: Tensor, size: int, batch: int) -> Tensor:
     """The mask [B or 1, 1, size, size] bool. Raises InpaintingError unless it is hard and fits."""
     side = mask.shape[-1] if mask.ndim == 4 else 0
-    if mask.ndim != 4 or len(mask) not in (1, batch) or mask.shape[1] != 1 or mask.shape[2] != side or not side or size % side:
-        raise InpaintingError(
-            f"The mask must be [{batch}, 1, {size}, {size}], or smaller by a whole factor, not {list(mask.shape)}."
-        )
+    fits = mask.ndim == 4 and len(mask) in (1, batch) and mask.shape[1:] == (1, side, side)
+    if not fits or not side or size % side:
+        wanted = f"[{batch}, 1, {size}, {size}]"
+        raise InpaintingError(f"The mask must be {wanted}, or smaller by a whole factor, not {list(mask.shape)}.")
     if not ((mask == 0) | (mask == 1)).all():
-        raise InpaintingError("The mask must be hard: 1 where a pixel is kept, 0 where it is drawn, nothing between; round a soft one.")
+        raise InpaintingError("The mask must be hard: 1 where a pixel is kept, 0 where it is drawn; round a soft one.")
     return F.interpolate(mask.float(), (size, size), mode="nearest").bool()
 
 
 def _checked_low_res(low_res: Tensor, known: Known) -> Tensor:
     batch = len(known.keep)
     if low_res.ndim != 4 or low_res.shape[:2] != (batch, 3) or not low_res.isfinite().all():
-        raise InpaintingError(f"The low-resolution pictures must be [{batch}, 3, h, w] finite numbers, not {list(low_res.shape)}.")
+        wanted = f"[{batch}, 3, h, w] finite numbers"
+        raise InpaintingError(f"The low-resolution pictures must be {wanted}, not {list(low_res.shape)}.")
     return eight_bit(low_res.float())

@@ -1,11 +1,11 @@
-"""Elo scores of contestants from pairwise votes, by maximum likelihood (Nichol et al. 2021, arXiv 2112.10741, app. A.1).
+"""Elo scores from pairwise votes, by maximum likelihood (Nichol et al. 2021, arXiv 2112.10741, app. A.1).
 
 With A_ij the number of times i was preferred to j, the scores minimise
 
     L(sigma) = sum_ij A_ij log(1 + 10^((sigma_j - sigma_i) / 400)),
 
-the negative log-likelihood of Bradley & Terry's model (1952), P(i beats j) = 1 / (1 + 10^((sigma_j - sigma_i) / 400)). Only differences
-count; here the scores' mean is `MEAN`. A tie counts as half a win each.
+the negative log-likelihood of Bradley & Terry's model (1952), P(i beats j) = 1 / (1 + 10^((sigma_j - sigma_i) / 400)).
+Only differences count; here the scores' mean is `MEAN`. A tie counts as half a win each.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Elo:
 
 
 def wins_matrix(contestants: Sequence[str], votes: Iterable[tuple[str, str, float]]) -> Floats:
-    """A [N, N] from votes (a, b, points of a: 1 won, 0.5 tie, 0 lost). Raises ValueError for points that are none of these."""
+    """A [N, N] from votes (a, b, points of a: 1 won, 0.5 tie, 0 lost). Raises ValueError for other points."""
     index = {name: i for i, name in enumerate(contestants)}
     wins = np.zeros((len(contestants), len(contestants)))
     for a, b, points in votes:
@@ -53,8 +53,9 @@ def wins_matrix(contestants: Sequence[str], votes: Iterable[tuple[str, str, floa
 def elo(wins: Floats) -> Elo:
     """The maximum-likelihood scores of A [N, N].
 
-    Where some contestants never lost a point to some others, the likelihood has no maximum (Ford 1957): the scores would run away. One
-    virtual tie is then added to every pair, and the result says so. Raises ValueError unless A is square, finite and not negative.
+    Where some contestants never lost a point to some others, the likelihood has no maximum (Ford 1957): the scores
+    would run away. One virtual tie is then added to every pair, and the result says so. Raises ValueError unless A is
+    square, finite and not negative.
     """
     wins = np.asarray(wins, dtype=np.float64)
     if wins.ndim != 2 or wins.shape[0] != wins.shape[1] or not np.isfinite(wins).all() or (wins < 0).any():
@@ -68,7 +69,7 @@ def elo(wins: Floats) -> Elo:
 
 
 def bounded(wins: Floats) -> bool:
-    """Whether the likelihood has a maximum: from everyone one can get to everyone else along "beat" (strongly connected)."""
+    """Whether the likelihood has a maximum: everyone is reached from everyone along "beat" (strongly connected)."""
     reach = (wins > 0) | np.eye(len(wins), dtype=np.bool_)
     for _ in range(max(1, len(wins)).bit_length()):
         reach = (reach.astype(np.float64) @ reach) > 0
@@ -92,8 +93,8 @@ def _maximum(wins: Floats) -> Floats:
     scores = np.zeros(len(wins))
     value = negative_log_likelihood(scores, wins)
     for _ in range(_MOST_STEPS):
-        lost = wins.T * probability(scores)  # expected minus won, in parts that cannot cancel: A_ji P_ij and A_ij P_ji
-        gradient = PER_POINT * (lost - lost.T).sum(axis=1)
+        upset = wins.T * probability(scores)  # A_ji P_ij: i lost although it was expected to win
+        gradient = PER_POINT * (upset - upset.T).sum(axis=1)
         step = _inverse(_information(scores, wins)) @ gradient
         if np.abs(step).max(initial=0.0) < _TOLERANCE:
             break
@@ -113,7 +114,7 @@ def _information(scores: Floats, wins: Floats) -> Floats:
 
 
 def _inverse(laplacian: Floats) -> Floats:
-    """Pseudo-inverse [N, N] of a connected graph's Laplacian, whose null space is known: only differences of scores count."""
+    """Pseudo-inverse [N, N] of a connected graph's Laplacian; its null space is known: all scores moved alike."""
     n = len(laplacian)
     constant = np.full((n, n), 1 / n) if n else np.zeros((0, 0))
     size = float(np.trace(laplacian)) / n if n > 1 else 1.0

@@ -1,7 +1,7 @@
 """How well a model inpaints: is the named object in the hole, and does what was drawn join what was there?
 
-An object of a scene is erased with the box around it, and asked back by its caption. Compared are the inpainting model and the two
-ways to inpaint with the text-to-image model it was made of, on the same scenes, masks and noise.
+An object of a scene is erased with the box around it, and asked back by its caption. Compared are the inpainting model
+and the two ways to inpaint with the text-to-image model it was made of, on the same scenes, masks and noise.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ COMPARED_SCALE = 3.0
 _LEAST_KNOWN = 0.1
 _KINDS: tuple[scenes.Kind, ...] = ("single", "relation")
 _BASE = "emoji-base"
+_COLUMNS = (
+    "model", "method", "scale", "scenes", "object in the hole", "interval", "one object", "of two", "seam", "interval",
+    "known pixels exact", "s/picture",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,15 @@ class Case:
     def shown(self, reading: Reading) -> bool:
         """Whether the oracle found the named object with its centre in the hole."""
         height, width = self.keep.shape
-        return any(o.noun == self.removed.noun and not self.keep[int(o.y * height), int(o.x * width)] for o in reading.objects)
+        places = [(int(o.y * height), int(o.x * width)) for o in reading.objects if o.noun == self.removed.noun]
+        return any(not self.keep[place] for place in places)
 
 
 @dataclass(frozen=True)
 class Filled:
-    """What came of many cases, one entry each: was the object shown, the seam's error in levels of 255, are known pixels exact."""
+    """What came of many cases, one entry each: was the object shown, the seam's error in levels of 255, are known
+    pixels exact.
+    """
 
     shown: Sequence[bool]
     seam: Sequence[float]
@@ -79,7 +86,9 @@ def _case(rng: np.random.Generator, vocabulary: scenes.Vocabulary, kind: scenes.
             return Case(scene, removed, keep)
 
 
-def fill(model: Inpainter, oracle: Oracle, asked: Sequence[Case], method: Method, scale: float, sampling: Sampling) -> Filled:
+def fill(
+    model: Inpainter, oracle: Oracle, asked: Sequence[Case], method: Method, scale: float, sampling: Sampling
+) -> Filled:
     """Inpaint all cases, case i with seed i, and read the results."""
     shown, seam, exact = [], [], []
     started = time.perf_counter()
@@ -100,7 +109,8 @@ def fill(model: Inpainter, oracle: Oracle, asked: Sequence[Case], method: Method
 def seam_error(x: Tensor, truth: Tensor, keep: Tensor) -> Tensor:
     """Mean absolute difference in the RING pixels inside the hole's edge, in levels of 255: [B].
 
-    x, truth [B, 3, H, W] in [-1, 1]; keep [B, 1, H, W] bool. The picture's border is no edge; without any edge the error is 0.
+    x, truth [B, 3, H, W] in [-1, 1]; keep [B, 1, H, W] bool. The picture's border is no edge; without any edge the
+    error is 0.
     """
     near = F.max_pool2d(keep.float(), 2 * RING + 1, stride=1, padding=RING).bool()
     ring = (near & ~keep).expand_as(x)
@@ -116,13 +126,15 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     sampling = Sampling(options.sampler, options.steps)
     vocabulary = scenes.Vocabulary(oracle.config.nouns, oracle.config.backgrounds)
     asked = cases(vocabulary, model.image_size, options.count)
-    yield f"Sampler {options.sampler}, {options.steps or DEFAULT_STEPS[options.sampler]} steps; fixed seeds, 95 % intervals. One object of "
-    yield "a scene is erased with the box around it (margin 6 % of the side) and asked back by its caption; half the scenes hold a second "
-    yield "object, which stays. A picture counts when the oracle finds the named object with its centre in the hole. Seam: mean absolute "
-    yield f"difference from the true picture in the {RING} pixels inside the hole's edge, in levels of 255; outside it is zero."
+    steps = options.steps or DEFAULT_STEPS[options.sampler]
+    yield f"Sampler {options.sampler}, {steps} steps; fixed seeds, 95 % intervals. One object of a scene is erased with"
+    yield "the box around it (margin 6 % of the side) and asked back by its caption; half the scenes hold a second one,"
+    yield "which stays. A picture counts when the oracle finds the named object with its centre in the hole. Seam: mean"
+    yield f"absolute difference from the true picture in the {RING} pixels inside the hole's edge, in levels of 255;"
+    yield "outside the edge there is none."
     yield ""
-    yield "| model | method | scale | scenes | object in the hole | interval | one object | of two | seam | interval | known pixels exact | s/picture |"
-    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
+    yield "| " + " | ".join(_COLUMNS) + " |"
+    yield "|" + "---|" * len(_COLUMNS)
     for scale in options.scales:
         yield _row(model, "trained", scale, fill(model, oracle, asked, "trained", scale, sampling))
     fewer = asked[: max(len(_KINDS), len(asked) // 2)]
@@ -138,10 +150,9 @@ def _row(model: Inpainter, method: Method, scale: float, filled: Filled) -> str:
     low, high = wilson_interval(hits, count)
     single, two = (float(np.mean(filled.shown[i :: len(_KINDS)])) for i in range(len(_KINDS)))
     seam, half = float(np.mean(filled.seam)), 1.96 * float(np.std(filled.seam)) / np.sqrt(count)
-    return (
-        f"| {model.name} | {method} | {scale:g} | {count} | **{hits / count:.1%}** | {low:.1%} to {high:.1%} | {single:.1%} | {two:.1%} | "
-        f"**{seam:.1f}** | {seam - half:.1f} to {seam + half:.1f} | {sum(filled.exact)} of {count} | {filled.seconds:.2f} |"
-    )
+    named = f"**{hits / count:.1%}** | {low:.1%} to {high:.1%} | {single:.1%} | {two:.1%}"
+    joined = f"**{seam:.1f}** | {seam - half:.1f} to {seam + half:.1f} | {sum(filled.exact)} of {count}"
+    return f"| {model.name} | {method} | {scale:g} | {count} | {named} | {joined} | {filled.seconds:.2f} |"
 
 
 def _from_text_alone(model: Inpainter, oracle: Oracle, sampling: Sampling, count: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from studio.ml.data import captions, scenes
 from studio.ml.diffusion.denoiser import TextDenoiser, Velocity
 from studio.ml.diffusion.guidance import ClassifierFree
 from studio.ml.diffusion.noise import NoiseSource
-from studio.ml.diffusion.sampler import X0Edit, dpmpp_2m
+from studio.ml.diffusion.sampler import dpmpp_2m
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import Text2ImUNet, TextTokens, split_config
 from studio.ml.diffusion.words import WordTokenizer
@@ -133,10 +133,7 @@ class EmojiBase:
             f"Nouns: {', '.join(self.vocabulary.nouns)}.\n\nBackgrounds: {', '.join(self.vocabulary.backgrounds)}."
         )
 
-    def _draw(
-        self, network: Text2ImUNet, prompts: list[str], inputs: Mapping[str, Tensor] | None = None, edit_x0: X0Edit | None = None
-    ) -> NDArray[np.uint8]:
-        """Pictures for the prompts; `inputs` and `edit_x0` as those of `TextDenoiser` and of the sampler."""
+    def _draw(self, network: Text2ImUNet, prompts: list[str]) -> NDArray[np.uint8]:
         device = next(network.parameters()).device
 
         def encode(texts: list[str]) -> Any:
@@ -144,9 +141,9 @@ class EmojiBase:
             return network.encode_text(tokens, mask)
 
         texts = encode(prompts), encode([""] * len(prompts))
-        model = ClassifierFree(PREVIEW_SCALE).of(TextDenoiser(network, *texts, inputs, Velocity(self.schedule, device)))
+        model = ClassifierFree(PREVIEW_SCALE).of(TextDenoiser(network, *texts, velocity=Velocity(self.schedule, device)))
         start = NoiseSource(0, range(len(prompts)), device=device).initial((3, self.pixels, self.pixels))
-        *_, last = dpmpp_2m(model, start, self.schedule.respace(f"logsnr{PREVIEW_STEPS}"), edit_x0=edit_x0)
+        *_, last = dpmpp_2m(model, start, self.schedule.respace(f"logsnr{PREVIEW_STEPS}"))
         pixels = ((last.x0.clamp(-1, 1) + 1) * 127.5).round().byte()
         return pixels.permute(0, 2, 3, 1).cpu().numpy()
 

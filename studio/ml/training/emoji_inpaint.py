@@ -1,7 +1,7 @@
-"""Training task: GLIDE's inpainting model, made of the text-to-image model by fine-tuning (Nichol et al. 2021, sec. 3.3).
+"""Training task: GLIDE's inpainting model, by fine-tuning the text-to-image model (Nichol et al. 2021, sec. 3.3).
 
-The network gets four more input channels, the known pixels and the mask. Their weights begin at zero, so that the first step's
-network is the text-to-image model exactly, and learns from there what the known pixels say.
+The network gets four more input channels, the known pixels and the mask. Their weights begin at zero, so that the first
+step's network is the text-to-image model exactly, and learns from there what the known pixels say.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from studio.ml.data import captions, masks, scenes
 from studio.ml.diffusion.glide import load_text2im
+from studio.ml.diffusion.inpainting import Inpainter
+from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.unet import InpaintText2ImUNet, Text2ImUNet, TextTokens
 from studio.ml.diffusion.words import WordTokenizer
 from studio.ml.training.diffusion_loss import HybridLoss
-from studio.ml.training.emoji import EmojiBase
+from studio.ml.training.emoji import PREVIEW_SCALE, PREVIEW_STEPS, EmojiBase
 from studio.ml.training.task import Batch
 
 _MASK_STREAM = 1
@@ -32,8 +34,8 @@ NOISY_FLOOR = 0.3
 class EmojiInpaint(EmojiBase):
     """Learn p(hole | caption, known pixels). `base` is the folder of the text-to-image model to start from.
 
-    Where an object is erased, half the captions name that object alone, as a person does who fills a hole. Raises ValueError when
-    the base was trained on another vocabulary, and what `load_text2im` raises.
+    Where an object is erased, half the captions name that object alone, as a person does who fills a hole. Raises
+    ValueError when the base was trained on another vocabulary, and what `load_text2im` raises.
     """
 
     name = "emoji-inpaint"
@@ -42,10 +44,11 @@ class EmojiInpaint(EmojiBase):
     def __init__(self, base: Path, vocabulary: scenes.Vocabulary, *, seed: int = 0) -> None:
         self.base = load_text2im(base)
         network = {**self.base.net.config.model_dump(), **self.base.net.text.model_dump()}
-        super().__init__(self.base.image_size, vocabulary, {**network, "in_channels": network["in_channels"] + 4}, seed=seed)
+        network["in_channels"] += 4
+        super().__init__(self.base.image_size, vocabulary, network, seed=seed)
         known = self.base.tokenizer
         if not isinstance(known, WordTokenizer) or known.words != self.tokenizer.words:
-            raise ValueError(f"{base.name} was trained on other words; train {self.name} from a base of the same vocabulary")
+            raise ValueError(f"{base.name} knows other words; train {self.name} from a base of the same vocabulary")
         self.objective = HybridLoss(self.schedule, floor=NOISY_FLOOR)
 
     def build(self) -> InpaintText2ImUNet:
@@ -79,15 +82,18 @@ class EmojiInpaint(EmojiBase):
         prompts = [captions.plain_caption(scenes.alone(scene.objects[0], scene)) for scene in shown]
         image = torch.from_numpy(true.transpose(0, 3, 1, 2)).float() / 127.5 - 1
         mask = torch.from_numpy(keep.transpose(0, 3, 1, 2))
-        drawn = self._draw(network, prompts, {"image": image, "mask": mask.float()}, lambda x0: torch.where(mask, image, x0))
+        model = Inpainter(self.name, network, self.tokenizer, self.schedule, self.pixels, prediction="v")
+        sampling = Sampling(steps=PREVIEW_STEPS)
+        *_, last = model.sample(image, mask, prompts, range(len(shown)), scale=PREVIEW_SCALE, sampling=sampling)
+        drawn = ((last.x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         rows = true, np.where(keep, true, np.uint8(128)), drawn
         return np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
 
     def _about(self) -> str:
         return (
-            f"The inpainting model of GLIDE, made of `{self.base.name}` (sha256 {self.base.sha256[:12]}) by fine-tuning: besides the noisy "
-            f"picture it sees the known pixels and the mask, so that what it draws in a hole joins what surrounds it. Pictures of "
-            f"{self.pixels}x{self.pixels}. With everything unknown it is a text-to-image model still."
+            f"GLIDE's inpainting model, fine-tuned from `{self.base.name}` (sha256 {self.base.sha256[:12]}): besides "
+            "the noisy picture it sees the known pixels and the mask, so that what it draws in a hole joins what "
+            f"surrounds it. Pictures of {self.pixels}x{self.pixels}. With everything unknown it draws from text alone."
         )
 
     def _data(self) -> str:
@@ -107,7 +113,7 @@ def widened(base: Text2ImUNet) -> InpaintText2ImUNet:
 
 
 def hole_weights(keep: Tensor) -> Tensor:
-    """Weights of the pixels [B, 1, H, W], mean 1: EVEN_SHARE everywhere, the rest in the hole; even where nothing is unknown."""
+    """Weights of the pixels [B, 1, H, W], mean 1: EVEN_SHARE everywhere, the rest in the hole, where there is one."""
     hole = (~keep).float()
     share = hole.mean(dim=(1, 2, 3), keepdim=True)
     return torch.where(share > 0, EVEN_SHARE + (1 - EVEN_SHARE) * hole / share.clamp(min=1e-6), torch.ones_like(hole))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine import JobContext, run_inline
@@ -55,6 +55,7 @@ def test_votes_and_undos_read_back_in_order(tmp_path: Path) -> None:
     assert len(path.read_bytes().splitlines()) == 4  # nothing is rewritten
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 400))
 def test_a_line_cut_off_anywhere_loses_no_other(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     path = tmp_path_factory.mktemp("votes") / "votes.jsonl"
