@@ -13,6 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def gaussian(*shape: int, std: float) -> nn.Parameter:
+    """A parameter drawn from N(0, std^2), or without content on the meta device: drawing there loads half of torch."""
+    values = torch.empty(shape)
+    return nn.Parameter(values if values.is_meta else values.normal_(std=std))
+
+
 class LayerNorm(nn.Module):
     """Layer normalisation computed in float32 whatever the input's precision."""
 
@@ -30,7 +36,7 @@ class Affine(nn.Module):
 
     def __init__(self, width: int, out: int, *, std: float, bias: bool = True) -> None:
         super().__init__()
-        self.w = nn.Parameter(torch.randn(out, width) * std)
+        self.w = gaussian(out, width, std=std)
         self.b = nn.Parameter(torch.zeros(out)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from studio.ml.clip.blocks import Projection, transformer
+from studio.ml.clip.blocks import Projection, gaussian, transformer
 
 
 class TextConfig(BaseModel):
@@ -31,8 +31,8 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
-        self.w_voc = nn.Parameter(torch.randn(config.vocabulary, config.width) * 0.02)
-        self.w_pos = nn.Parameter(torch.randn(config.context, config.width) * 0.01)
+        self.w_voc = gaussian(config.vocabulary, config.width, std=0.02)
+        self.w_pos = gaussian(config.context, config.width, std=0.01)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return F.embedding(tokens, self.w_voc) + self.w_pos

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from studio.ml.clip.blocks import LayerNorm, Projection, transformer
+from studio.ml.clip.blocks import LayerNorm, Projection, gaussian, transformer
 
 CHANNEL_MEANS = (122.77093945, 116.74601272, 104.09373519)
 CHANNEL_STDS = (68.50053285, 66.63215831, 70.32316309)
@@ -43,15 +43,16 @@ class PatchEmbedding(nn.Module):
         self.config = config
         side, patch = config.image_size // config.patch_size, config.patch_size
         std = 1 / math.sqrt(config.width)
-        self.w_t = nn.Parameter(torch.randn(config.timesteps, config.width) * std)
-        self.patch_proj = nn.Parameter(torch.randn(config.width, 3, patch, patch) * std * math.sqrt(2) / patch)
-        self.w_pos = nn.Parameter(torch.randn(1 + side * side, config.width) * std)
+        self.w_t = gaussian(config.timesteps, config.width, std=std)
+        self.patch_proj = gaussian(config.width, 3, patch, patch, std=std * math.sqrt(2) / patch)
+        self.w_pos = gaussian(1 + side * side, config.width, std=std)
         self.ln = LayerNorm(config.width)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         side = self.config.image_size
         if x.shape[1:] != (3, side, side):
             raise ValueError(f"this CLIP sees [B, 3, {side}, {side}] pictures, not {list(x.shape)}")
+        x = x.to(torch.promote_types(x.dtype, torch.float32))  # 0..255 has no room in half precision
         means, stds = (x.new_tensor(values)[:, None, None] for values in (CHANNEL_MEANS, CHANNEL_STDS))
         x = (((x + 1) * 127.5 - means) / stds).to(self.patch_proj.dtype)
         patches = F.conv2d(x, self.patch_proj, stride=self.config.patch_size).flatten(2).transpose(1, 2)

@@ -51,13 +51,13 @@ def recipes() -> dict[str, Recipe]:
         ),
         "emoji-upsample": Recipe(
             _emoji_upsample,
-            TrainSettings(steps=4000, batch=4, learning_rate=6e-4, ema=0.998, checkpoint_every=100, sample_every=600),
+            TrainSettings(steps=5200, batch=4, learning_rate=6e-4, ema=0.998, checkpoint_every=100, sample_every=600),
             "32 -> 128 pixels up-sampling for emoji-base, on one CPU core (about an hour and a half)",
         ),
         "emoji-clip": Recipe(
             _emoji_clip,
             TrainSettings(
-                steps=7200, batch=128, learning_rate=1e-3, decay_share=0.3, ema=0.998, precision="float32",
+                steps=5400, batch=128, learning_rate=1e-3, decay_share=0.3, ema=0.998, precision="float32",
                 checkpoint_every=200, sample_every=1000,
             ),
             "the noise-aware CLIP of 32x32 emoji scenes, for one CPU core (about an hour and a quarter)",
