@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from studio_plugins.vote.entries import Entry, values
+from studio_plugins.vote.entries import Entry, fields, values
 from studio_plugins.vote.request import VoteRequest
 from studio_plugins.vote.votes import Side, Vote
 
@@ -47,6 +47,8 @@ class Contest:
         chosen = set(request.contestants) or set(self.pictures)
         self.contestants = tuple(name for name in self.pictures if name in chosen)
         self.groups = self._grouped([e for e in taking if e.settings[request.field] in chosen])
+        self.also = self._also()
+        """Other settings in which pictures differ that can meet: they are judged along."""
 
     def _grouped(self, entries: Sequence[Entry]) -> list[Group]:
         groups: dict[tuple[object, ...], Group] = {}
@@ -54,6 +56,12 @@ class Contest:
             key = {"seed": (entry.prompt, entry.seed), "prompt": (entry.prompt,), "any": ()}[self.request.match]
             groups.setdefault(key, {}).setdefault(entry.settings[self.request.field], []).append(entry)
         return [group for group in groups.values() if len(group) > 1]
+
+    def _also(self) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for group in self.groups:
+            found |= dict.fromkeys(fields([entry for pictures in group.values() for entry in pictures]))
+        return tuple(name for name in found if name != self.request.field)
 
     def counts(self, vote: Vote) -> bool:
         """Whether a vote belongs to this contest: the same question and setting, both contestants taking part."""

@@ -32,8 +32,9 @@ class Desk(QObject):
         self.context = context
         self.votes_file = context.panel_dir / VOTES_FILE
         self.survey: Survey | None = None
-        self.contest: Contest | None = None
+        self.request = VoteRequest()
         self.round: Round | None = None
+        """The last answer about `request`; None while there is none yet."""
         self._asking: Task | None = None
         self._looking: Task | None = None
         self._counting: Task | None = None
@@ -46,16 +47,15 @@ class Desk(QObject):
         self._looking = self._submit(jobs.survey, None, title="Look for pictures", lane="quick", replace="look")
 
     def set_contest(self, request: VoteRequest) -> None:
-        """Another contest among the pictures found; its first pair is asked for."""
-        self.contest = Contest(request, self.survey.entries if self.survey else ())
-        self.round = None
+        """Another contest among the pictures found: it is worked out with its first pair."""
+        self.request, self.round = request, None
         self._ask()
 
     def vote(self, choice: Choice) -> None:
         """Cast a vote on the pair shown; it is on disk before the next pair comes."""
         pair = self.pair
-        if pair is not None and self.contest is not None and not self.busy:
-            request = self.contest.request
+        if pair is not None and not self.busy:
+            request = self.request
             cast = Vote.now(request.question, request.field, pair.side(pair.left), pair.side(pair.right), choice)
             self._ask(cast=cast)
 
@@ -67,19 +67,19 @@ class Desk(QObject):
 
     def count(self) -> None:
         """Work out the standing."""
-        if self.contest is not None:
-            ask = Ask(self.contest, self.votes_file)
-            self._counting = self._submit(jobs.tally, ask, title="Count the votes", lane="quick", replace="tally")
+        if self.round is not None:
+            self._counting = self._submit(
+                jobs.tally, self.round, title="Count the votes", lane="quick", replace="tally"
+            )
 
     def keep(self) -> None:
         """Keep the standing as a result."""
-        if self.contest is not None:
-            request = self.contest.request.replace(votes=str(self.votes_file))
-            self._keeping = self._submit(jobs.keep_standing, request, title="Keep the standing", replace="keep")
+        request = self.request.replace(votes=str(self.votes_file))
+        self._keeping = self._submit(jobs.keep_standing, request, title="Keep the standing", replace="keep")
 
     def _ask(self, **what: Any) -> None:
-        assert self.contest is not None
-        ask = Ask(self.contest, self.votes_file, **what)
+        entries = self.survey.entries if self.survey else ()
+        ask = Ask(self.request, entries, self.votes_file, self.contest, **what)
         self._asking = self._submit(jobs.ask, ask, title="The next pair", lane="quick", queue=_QUEUE)
 
     def _submit(self, job: Callable[..., Any], request: Any, **options: Any) -> Task | None:
@@ -97,6 +97,11 @@ class Desk(QObject):
         return self._asking is not None
 
     @property
+    def contest(self) -> Contest | None:
+        """The contest of `request`, once it is worked out."""
+        return self.round.contest if self.round else None
+
+    @property
     def pair(self) -> Pair | None:
         """The pair shown."""
         return self.round.pair if self.round else None
@@ -104,9 +109,8 @@ class Desk(QObject):
     @property
     def counted(self) -> list[Vote]:
         """The votes of this contest, in order."""
-        if self.contest is None or self.round is None:
-            return []
-        return [vote for vote in self.round.ballots.votes if self.contest.counts(vote)]
+        shown = self.round
+        return [vote for vote in shown.ballots.votes if shown.contest.counts(vote)] if shown else []
 
     @property
     def last_vote(self) -> Vote | None:

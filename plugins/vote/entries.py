@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,16 @@ def values(entries: Iterable[Entry], field: str) -> dict[str, int]:
     return {value: counts[value] for value in sorted(counts, key=_natural)}
 
 
-def fields(entries: Sequence[Entry]) -> list[str]:
+def fields(entries: Iterable[Entry]) -> list[str]:
     """The settings in which the pictures differ, so that they make contestants; the most telling ones first."""
-    names = {name for entry in entries for name in entry.settings} - MATCHED_BY - _BOOKKEEPING
-    telling = sorted(name for name in names if len(values(entries, name)) > 1)
-    return sorted(telling, key=lambda name: _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED))
+    first: dict[str, str] = {}
+    telling: set[str] = set()
+    for entry in entries:
+        for name, text in entry.settings.items():
+            if first.setdefault(name, text) != text:
+                telling.add(name)
+    names = sorted(telling - MATCHED_BY - _BOOKKEEPING)
+    return sorted(names, key=lambda name: _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED))
 
 
 def field_title(name: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -11,7 +9,7 @@ from studio.ml.evaluation.elo import probability
 from studio.ui.cards import Facts, FormulaCard
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.vote.contest import Contest
-from studio_plugins.vote.entries import Entry, field_title, fields
+from studio_plugins.vote.entries import field_title
 from studio_plugins.vote.jobs import Round
 from studio_plugins.vote.standing import Standing
 
@@ -53,17 +51,16 @@ class Insight(QWidget):
         self.progress.set_facts({"votes": "–", "ties": "–", "to judge": "–"}, _TIPS)
         self._fair.setVisible(contest is not None and bool(contest.groups))
         if contest is not None:
-            others = also_differing(contest)
-            names = ", ".join(field_title(name).lower() for name in others)
+            names = ", ".join(field_title(name).lower() for name in contest.also)
             self.also.setText(
                 f"Pictures that meet may also differ in: {names}. Then these settings are judged along."
-                if others
+                if names
                 else "Nothing: pictures that meet differ in this setting alone, and in their seeds."
             )
 
-    def show_round(self, shown: Round, contest: Contest) -> None:
+    def show_round(self, shown: Round) -> None:
         """How far the voting is; nothing of who leads."""
-        votes = [vote for vote in shown.ballots.votes if contest.counts(vote)]
+        votes = [vote for vote in shown.ballots.votes if shown.contest.counts(vote)]
         decided = [vote for vote in votes if vote.choice != "tie"]
         facts = {"votes": str(len(votes)), "ties": str(len(votes) - len(decided)), "to judge": f"{shown.left_over:,}"}
         if decided:
@@ -80,15 +77,6 @@ class Insight(QWidget):
         first, second = found.rows[:2]
         chance = probability_of(first.score - second.score)
         self.model.set_numbers({"difference": f"{first.score - second.score:.0f}", "chance": f"{chance:.0%}"})
-
-
-def also_differing(contest: Contest) -> Sequence[str]:
-    """Settings other than the one compared in which pictures differ that can meet."""
-    found: dict[str, None] = {}
-    for group in contest.groups:
-        entries: list[Entry] = [entry for pictures in group.values() for entry in pictures]
-        found |= dict.fromkeys(name for name in fields(entries) if name != contest.request.field)
-    return list(found)
 
 
 def probability_of(difference: float) -> float:

@@ -15,7 +15,7 @@ from studio.host.export.tables import csv_text
 from studio.host.imagemeta import ImageMetadataError, load_rgb, read_metadata
 from studio.host.results import ResultRecord, ResultsStore
 from studio_plugins.vote.contest import Contest, Pair
-from studio_plugins.vote.entries import Entry, entry_of
+from studio_plugins.vote.entries import Entry, entry_of, fields
 from studio_plugins.vote.request import VoteRequest
 from studio_plugins.vote.standing import Standing, standing, standing_table, votes_table
 from studio_plugins.vote.votes import Ballots, Vote, append_undo, append_vote, read_votes
@@ -33,18 +33,24 @@ class NothingToCount(ValueError):
 
 @dataclass(frozen=True)
 class Survey:
-    """The pictures of the store that carry settings, newest first; `more` says that there were too many."""
+    """The pictures of the store that carry settings, newest first, and in which settings they differ."""
 
     entries: tuple[Entry, ...]
+    fields: tuple[str, ...] = ()
     more: bool = False
 
 
 @dataclass(frozen=True)
 class Ask:
-    """The next pair of a contest, after a vote or an undo. `votes` is the file; `cast` and `undo` are written first."""
+    """The next pair of a contest, after a vote or an undo. `votes` is the file; `cast` and `undo` are written first.
 
-    contest: Contest
+    contest: that of `request` among `entries`, where it was made before.
+    """
+
+    request: VoteRequest
+    entries: tuple[Entry, ...]
     votes: Path
+    contest: Contest | None = None
     cast: Vote | None = None
     undo: Vote | None = None
     again: Pair | None = None
@@ -57,6 +63,7 @@ class Round:
     gone: why a picture of the pair cannot be read any more, "" where both are here.
     """
 
+    contest: Contest
     ballots: Ballots
     left_over: int
     pair: Pair | None = None
@@ -75,7 +82,8 @@ def survey(_request: None, ctx: JobContext) -> Steps:
             entries += _pictures(record)
         offset += _PAGE
         yield Progress(min(offset, total), total, "looking through the results")
-    return Survey(tuple(entries[:MOST_PICTURES]), more=offset < total or len(entries) > MOST_PICTURES)
+    more = offset < total or len(entries) > MOST_PICTURES
+    return Survey(tuple(entries[:MOST_PICTURES]), tuple(fields(entries[:MOST_PICTURES])), more)
 
 
 def _pictures(record: ResultRecord) -> list[Entry]:
@@ -97,22 +105,23 @@ def ask(request: Ask, ctx: JobContext) -> Steps:
         append_vote(request.votes, request.cast)
     if request.undo is not None:
         append_undo(request.votes, request.undo)
+    contest = request.contest or Contest(request.request, request.entries)
     yield Progress(1, 2, "the next pair")
     ballots = read_votes(request.votes)
-    pair = request.again or request.contest.next(ballots.votes, ballots.lines)
-    left_over = request.contest.left_over(ballots.votes)
+    pair = request.again or contest.next(ballots.votes, ballots.lines)
+    left_over = contest.left_over(ballots.votes)
     if pair is None:
-        return Round(ballots, left_over)
+        return Round(contest, ballots, left_over)
     try:
-        return Round(ballots, left_over, pair, load_rgb(pair.left.path), load_rgb(pair.right.path))
+        return Round(contest, ballots, left_over, pair, load_rgb(pair.left.path), load_rgb(pair.right.path))
     except (ImageMetadataError, OSError) as error:
-        return Round(ballots, left_over, gone=f"A picture of the next pair cannot be read any more: {error}")
+        return Round(contest, ballots, left_over, gone=f"A picture of the next pair cannot be read any more: {error}")
 
 
-def tally(request: Ask, ctx: JobContext) -> Steps:
+def tally(shown: Round, ctx: JobContext) -> Steps:
     """The standing of a contest, not kept. Returns a Standing."""
     yield Progress(0, 1, "counting")
-    return counted(request.contest, read_votes(request.votes))[0]
+    return counted(shown.contest, shown.ballots)[0]
 
 
 def keep_standing(request: VoteRequest, ctx: JobContext) -> Steps:

@@ -19,7 +19,7 @@ from studio.ui.panel_layout import PanelLayout
 from studio_plugins.vote import demo
 from studio_plugins.vote.controls import Controls
 from studio_plugins.vote.desk import Desk
-from studio_plugins.vote.entries import field_title, fields
+from studio_plugins.vote.entries import field_title
 from studio_plugins.vote.insight import Insight
 from studio_plugins.vote.jobs import MOST_PICTURES, Round, Survey
 from studio_plugins.vote.request import QUESTIONS, VoteRequest
@@ -184,7 +184,7 @@ class VotePanel(Panel):
         return self.stage.currentWidget() is self.stage.standing
 
     def _surveyed(self, found: Survey) -> None:
-        self.controls.offer(fields(found.entries))
+        self.controls.offer(found.fields)
         self._set_contest()
         if found.more:
             self.message(f"Only the newest {MOST_PICTURES:,} pictures take part; there are more in History.", "info")
@@ -199,10 +199,6 @@ class VotePanel(Panel):
         if request is None:
             return
         self.desk.set_contest(request)
-        contest = self.desk.contest
-        assert contest is not None
-        self.controls.show_contestants(contest.pictures, contest.contestants)
-        self.insight.show_contest(contest)
         self.insight.show_standing(None)
         self._show_buttons()
 
@@ -212,10 +208,13 @@ class VotePanel(Panel):
 
     def show_round(self) -> None:
         """The pair the desk has, or why there is none."""
-        shown, contest = self.desk.round, self.desk.contest
-        if shown is None or contest is None:
+        shown = self.desk.round
+        if shown is None:
             return
-        self.insight.show_round(shown, contest)
+        contest = shown.contest
+        self.controls.show_contestants(contest.pictures, contest.contestants)
+        self.insight.show_contest(contest)
+        self.insight.show_round(shown)
         if contest.pairs:
             self.stage.show_round(shown, contest.request.question)
         else:

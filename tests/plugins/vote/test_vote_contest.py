@@ -191,7 +191,7 @@ def test_the_store_is_looked_through(store: ResultsStore) -> None:
     assert [(e.record, e.file, e.seed) for e in found.entries] == [
         (second, "picture-01.png", 5), (first, "picture-01.png", 5), (first, "picture-02.png", 6),
     ]  # fmt: skip
-    assert fields(found.entries) == ["guidance_scale"] and not found.more
+    assert found.fields == ("guidance_scale",) and not found.more
 
 
 def test_columns_of_one_comparison_are_told_apart_and_first_stages_left_out(tmp_path: Path) -> None:
@@ -231,10 +231,10 @@ def test_a_standing_is_kept_with_its_votes(store: ResultsStore, tmp_path: Path) 
     request = VoteRequest(field="guidance_scale", votes=str(path))
     with pytest.raises(jobs.NothingToCount, match="no vote"):
         run_inline(jobs.keep_standing, request, context=context)
-    contest = Contest(request, run_inline(jobs.survey, context=context).entries)
-    shown: jobs.Round = run_inline(jobs.ask, jobs.Ask(contest, path), context=context)
+    entries = run_inline(jobs.survey, context=context).entries
+    shown: jobs.Round = run_inline(jobs.ask, jobs.Ask(request, entries, path), context=context)
     assert shown.pair is not None and shown.left is not None and shown.left.shape == (8, 8, 3) and shown.left_over == 1
-    after = run_inline(jobs.ask, jobs.Ask(contest, path, cast=vote_on(shown.pair)), context=context)
+    after = run_inline(jobs.ask, jobs.Ask(request, entries, path, shown.contest, vote_on(shown.pair)), context=context)
     assert after.pair is None and after.left_over == 0 and len(after.ballots.votes) == 1
     record = store.get(run_inline(jobs.keep_standing, request, context=context))
     assert record.kind == "vote" and set(record.files) == {"standing.csv", "votes.csv"}

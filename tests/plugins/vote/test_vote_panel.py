@@ -203,7 +203,7 @@ def test_new_pictures_are_seen_when_the_panel_is_shown_again(room: Any, qtbot: Q
     panel.hide()
     keep(room.store, "a cat", 1, guidance_scale=9.0, sampler="ddim")
     panel.show()
-    qtbot.waitUntil(lambda: "9" in panel.desk.contest.pictures and not panel.desk.busy, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.desk.round is not None and "9" in panel.desk.contest.pictures, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("stored", [{}, {"request": 3}, {"request": {"field": 7, "match": "x", "contestants": [[1]], "nonsense": 1}}, {"layout": "x"}])
