@@ -55,6 +55,7 @@ class Studio(QObject):
         self.guard = CrashGuard(self.paths.crash, version=__version__, on_error=self._uncaught.emit)
         self.guard.install()
         self._uncaught.connect(self._tell_uncaught, Qt.ConnectionType.QueuedConnection)
+        self.paths.publish()  # imported models are looked for there
         settings = SettingsStore(self.paths.settings)
         if not safe:
             settings.load()

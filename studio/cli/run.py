@@ -166,7 +166,7 @@ def main(options: argparse.Namespace) -> int:
 
     order = read_source(options.source)
     try:
-        paths = DataPaths.default(options.data_dir).ensure()
+        paths = DataPaths.default(options.data_dir).ensure().publish()
     except FileUnwritable as error:
         raise CommandError(str(error)) from error
     settings = SettingsStore(paths.settings)

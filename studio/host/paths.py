@@ -58,6 +58,16 @@ class DataPaths:
         """Folder of what can be made again (converted checkpoints, for example)."""
         return self.root / "cache"
 
+    @property
+    def models(self) -> Path:
+        """Folder of the models imported on this machine, a folder each; all panels offer them."""
+        return self.root / "models"
+
+    def publish(self) -> DataPaths:
+        """Make this the data folder of the whole process and of what it starts: `default()` gives it from now on."""
+        os.environ[VARIABLE] = str(self.root)
+        return self
+
     def ensure(self) -> DataPaths:
         """Create the data folder. Raises FileUnwritable with what to do."""
         try:

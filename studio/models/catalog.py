@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.host.paths import DataPaths
 from studio.resources import resource
 
 DRAWS = ("text2im", "class-conditional", "unconditional")
@@ -58,20 +59,28 @@ def bundled_folder() -> Path:
     return resource("models")
 
 
+def imported_folder() -> Path:
+    """Where imported models are, a folder each: in the data folder in use."""
+    return DataPaths.default().models
+
+
 def find_models(
-    extra: Iterable[Path] = (), *, kinds: Collection[str] = DRAWS
+    extra: Iterable[Path] = (), *, kinds: Collection[str] | None = DRAWS
 ) -> tuple[list[ModelInfo], list[str]]:
-    """Bundled models of these kinds, then those in the `extra` folders; a sentence for each folder that cannot be used."""
+    """Bundled models of these kinds (None: of all), imported ones, then those in the `extra` folders.
+
+    Besides, a sentence for each folder that cannot be used.
+    """
     models: list[ModelInfo] = []
     problems: list[str] = []
-    for parent, bundled in [*_bundled_parents(), *((folder, False) for folder in extra)]:
+    for parent, bundled in [*_bundled_parents(), *((folder, False) for folder in (imported_folder(), *extra))]:
         for folder in _folders(parent):
             try:
                 info = read_info(folder, bundled=bundled)
             except ModelUnreadable as error:
                 problems.append(str(error))
             else:
-                if info is not None and info.kind in kinds:
+                if info is not None and (kinds is None or info.kind in kinds):
                     models.append(info)
     return models, problems
 
@@ -155,7 +164,8 @@ def _bundled_parents() -> list[tuple[Path, bool]]:
 
 def _folders(parent: Path) -> list[Path]:
     try:
-        return sorted(path for path in parent.iterdir() if (path / "config.json").is_file())
+        inside = sorted(path for path in parent.iterdir() if not path.name.startswith("."))
+        return [path for path in inside if (path / "config.json").is_file()]
     except OSError:
         return []
 

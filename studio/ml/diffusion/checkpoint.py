@@ -71,7 +71,7 @@ def convert(path: Path, target: Path) -> None:
 
     `target` appears whole or not at all.
     """
-    if not _mappable(path):
+    if not is_mappable(path):
         require_memory(path.stat().st_size, f"To convert {path.name}, its weights")
     state = read_state(path)
     recognise({name: tuple(value.shape) for name, value in state.items()})
@@ -98,7 +98,7 @@ def read_layout(path: Path) -> dict[str, Tensor]:
 
     Raises UnsafeWeights or CorruptWeights.
     """
-    found = _state(path, _read if _mappable(path) else _read_layout)
+    found = _state(path, _read if is_mappable(path) else _read_layout)
     if sum(value.numel() * value.element_size() for value in found.values()) > path.stat().st_size:
         raise CorruptWeights(f"{path.name} is damaged: its end is missing. Get it again from where it came.")
     return found
@@ -126,7 +126,7 @@ def _state(path: Path, read: Callable[[Path], Any]) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> Any:
-    if _mappable(path):
+    if is_mappable(path):
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     with path.open("rb") as stream:
         return torch.load(stream, map_location="cpu", weights_only=True)
@@ -137,7 +137,7 @@ def _read_layout(path: Path) -> Any:
         return torch.load(stream, weights_only=True)
 
 
-def _mappable(path: Path) -> bool:
+def is_mappable(path: Path) -> bool:
     """Whether torch can map the file: zip archives only (torch 1.6 and later). From a path, torch would go by a
     .safetensors suffix whatever the content."""
     return _head(path, 4) == b"PK\x03\x04" and path.suffix.lower() != ".safetensors"
