@@ -22,6 +22,7 @@ BENCHES = {
     "responses": "cancel, and replace on the quick lane",
     "sampling": "our sampling loop against diffusers'",
     "accelerator": "our sampling against a diffusers pipeline, on the accelerator where there is one",
+    "guidance": "cost of each kind of guidance against its arithmetic",
     "upsampling": "time to enlarge one picture",
     "quality": "few-step default against 100 DDPM steps, as the oracle sees it",
 }
