@@ -111,7 +111,9 @@ class Projection(nn.Module):
         return out
 
 
-def transformer(first: nn.Module, width: int, heads: int, layers: int, last: nn.Module, *, causal: bool) -> nn.ModuleDict:
+def transformer(
+    first: nn.Module, width: int, heads: int, layers: int, last: nn.Module, *, causal: bool
+) -> nn.ModuleDict:
     """An encoder's parts by their released names: input, block_0 ..., output."""
     blocks = {f"block_{i}": TransformerBlock(width, heads, 2 * layers, causal=causal) for i in range(layers)}
     return nn.ModuleDict({"input": first, **blocks, "output": last})

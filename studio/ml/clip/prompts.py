@@ -52,7 +52,9 @@ def encode_weighted(clip: NoisedClip, prompts: Sequence[str]) -> Tensor:
         weights = torch.tensor([part.weight for part in parts], device=clip.device)
         row = weights / weights.abs().sum() @ clip.encode_text([part.text for part in parts])
         if row.norm() < _NOTHING:
-            raise PromptError(f"The prompts of “{prompt.strip()}” cancel each other. Change a weight, or leave one out.")
+            raise PromptError(
+                f"The prompts of “{prompt.strip()}” cancel each other. Change a weight, or leave one out."
+            )
         rows.append(row)
     return torch.stack(rows)
 
@@ -73,7 +75,7 @@ def _weight(text: str, part: str) -> float:
         weight = math.nan
     if not math.isfinite(weight):
         raise PromptError(
-            f"“{text.strip()}” in “{part.strip()}” is no weight. After a colon comes a number: “a cat : 1 | a dog : -0.5”; "
-            "leave the colon out where it belongs to the prompt."
+            f"“{text.strip()}” in “{part.strip()}” is no weight. After a colon comes a number: "
+            "“a cat : 1 | a dog : -0.5”; leave the colon out where it belongs to the prompt."
         )
     return weight

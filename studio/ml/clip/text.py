@@ -39,7 +39,7 @@ class TokenEmbedding(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """(tokens [B, L], lengths [B] in 1..L) -> [B, E], not normalised; what stands behind the length has no influence."""
+    """(tokens [B, L], lengths [B] in 1..L) -> [B, E], not normalised; tokens behind the length have no influence."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()

@@ -90,7 +90,8 @@ def load_clip_tokenizer(folder: Path) -> ClipTokenizer:
     file = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if file is None:
         raise TokenizerMissing(
-            f"This checkpoint needs CLIP's vocabulary. Put {' or '.join(FILES)} into {folder} (it is published with CLIP)."
+            f"This checkpoint needs CLIP's vocabulary. Put {' or '.join(FILES)} into {folder} "
+            "(it is published with CLIP)."
         )
     lines = read_text(file).split("\n")[1 : MERGES + 1]  # the first line is a heading
     pairs = [tuple(line.split()) for line in lines if line]

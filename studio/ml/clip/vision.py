@@ -62,7 +62,10 @@ class PatchEmbedding(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """(x_t [B, 3, H, W] in [-1, 1], t [B] whole steps) -> [B, E], not normalised. Raises ValueError for another size."""
+    """(x_t [B, 3, H, W] in [-1, 1], t [B] whole steps) -> [B, E], not normalised.
+
+    Raises ValueError for pictures of another size.
+    """
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How well a noise-aware CLIP of emoji scenes finds the caption that belongs to a picture, at each step of the diffusion."""
+"""How well a noise-aware CLIP of emoji scenes finds the caption of a picture, at each step of the diffusion."""
 
 from __future__ import annotations
 
@@ -84,13 +84,9 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     clip = load_clip(folder)
     vocabulary = scenes.Vocabulary(config.vocabulary.nouns, config.vocabulary.backgrounds)
     tasks = [Retrieval(clip, trials(vocabulary, options.count)) for trials in (among_scenes, among_relations)]
-    yield (
-        f"Each picture chooses the nearest of several captions; {options.count} trials a figure, fixed seeds, 95 % intervals. "
-    )
-    yield (
-        f"Of {CANDIDATES}: distinct captions of scenes of all kinds; guessing would be right {1 / CANDIDATES:.1%} of the "
-        "time. Of 4: captions of two objects that differ in the relation alone; guessing, 25%."
-    )
+    yield f"Each picture chooses the nearest caption; {options.count} trials a figure, fixed seeds, 95 % intervals."
+    yield f"Of {CANDIDATES}: distinct captions of scenes of all kinds; guessing is right in {1 / CANDIDATES:.1%}."
+    yield "Of 4: captions of two objects that differ in the relation alone; guessing is right in 25%."
     yield ""
     yield f"| t | signal sqrt(abar) | of {CANDIDATES} captions | interval | of 4 relations | interval |"
     yield "|---|---|---|---|---|---|"

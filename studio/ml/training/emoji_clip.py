@@ -59,11 +59,11 @@ class EmojiClip:
     """Learn which caption of a batch belongs to which noised picture.
 
     `network` is the shape of the two encoders: patch_size, width, heads, embedding, layers of the picture's and
-    text_layers of the text's. The first `free_pictures` examples are drawn freely; from then on every `family` neighbours
-    show the same two nouns on the same background, so that their captions differ in size, number and order alone: among
-    freely drawn captions the nouns give every picture away, and "left of" is never learned. A third of the pictures is
-    nearly clean (t < CLEAN_STEPS), the rest has t uniform. Each of several processes contrasts the pictures of its own
-    share of the batch.
+    text_layers of the text's. The first `free_pictures` examples are drawn freely; from then on every `family`
+    neighbours show the same two nouns on the same background, so that their captions differ in size, number and order
+    alone: among freely drawn captions the nouns give every picture away, and "left of" is never learned. A third of the
+    pictures is nearly clean (t < CLEAN_STEPS), the rest has t uniform. Each of several processes contrasts the pictures
+    of its own share of the batch.
     """
 
     name = "emoji-clip"
@@ -86,7 +86,11 @@ class EmojiClip:
         self.schedule = Schedule.named(self.schedule_name)
         shared = {key: network[key] for key in ("width", "heads", "embedding")}
         self.vision = VisionConfig(
-            image_size=pixels, patch_size=network["patch_size"], layers=network["layers"], timesteps=self.schedule.T, **shared
+            image_size=pixels,
+            patch_size=network["patch_size"],
+            layers=network["layers"],
+            timesteps=self.schedule.T,
+            **shared,
         )
         self.text = TextConfig(
             vocabulary=self.tokenizer.size, context=CONTEXT, layers=network["text_layers"], **shared
@@ -165,19 +169,20 @@ class EmojiClip:
 
     def _about(self) -> str:
         return (
-            f"A noise-aware CLIP in the layout of GLIDE's noised CLIP: it says how well a caption fits a {self.pixels}x{self.pixels} "
-            f"picture at any step of the `{self.schedule_name}` schedule, and its gradient guides image models of the same "
-            f"size and schedule. It knows {self.tokenizer.size - 1} words; anything else in a prompt is left out, and the "
-            "studio says so."
+            f"A noise-aware CLIP in the layout of GLIDE's noised CLIP: it says how well a caption fits a "
+            f"{self.pixels}x{self.pixels} picture at any step of the `{self.schedule_name}` schedule, and its gradient "
+            f"guides image models of the same size and schedule. It knows {self.tokenizer.size - 1} words; anything "
+            "else in a prompt is left out, and the studio says so."
         )
 
     def _data(self) -> str:
         return (
-            f"Endless rendered scenes (`studio.ml.data.scenes`) and their captions: {len(self.vocabulary.nouns)} nouns, "
-            f"{len(self.vocabulary.backgrounds)} backgrounds, kinds in the proportions {dict(self.vocabulary.mix)}; combinations held "
-            f"out from the image models are held out here too. After the first {self.free_pictures:,}, every {self.family} neighbouring "
-            f"examples show the same two nouns on the same background, in the proportions {self.family_mix}. {self.clean:.0%} of the pictures have t < {CLEAN_STEPS}, the "
-            f"rest t uniform in 0..{self.schedule.T - 1}."
+            f"Endless rendered scenes (`studio.ml.data.scenes`) and their captions: {len(self.vocabulary.nouns)} "
+            f"nouns, {len(self.vocabulary.backgrounds)} backgrounds, kinds in the proportions {dict(self.vocabulary.mix)}; "
+            "combinations held out from the image models are held out here too. After the first "
+            f"{self.free_pictures:,}, every {self.family} neighbouring examples show the same two nouns on the same "
+            f"background, in the proportions {self.family_mix}. {self.clean:.0%} of the pictures have "
+            f"t < {CLEAN_STEPS}, the rest t uniform in 0..{self.schedule.T - 1}."
         )
 
     def _family(self, index: int) -> scenes.Vocabulary:

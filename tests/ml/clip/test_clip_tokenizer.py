@@ -19,7 +19,7 @@ RANK = {pair: i for i, pair in enumerate(MERGES)}
 
 
 def merged(word: str) -> list[str]:
-    """The pair of lowest rank is joined wherever it stands, until none is left: byte-pair encoding by its definition."""
+    """The pair of lowest rank is joined until none is left: byte-pair encoding by its definition."""
     pieces = [*word[:-1], word[-1] + "</w>"]
     while True:
         ranked = [(RANK[pair], i) for i, pair in enumerate(zip(pieces, pieces[1:], strict=False)) if pair in RANK]

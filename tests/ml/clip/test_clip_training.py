@@ -1,4 +1,4 @@
-"""The training task of emoji-clip: its examples, its loss against a plain computation, and that it learns and exports."""
+"""The training task of emoji-clip: its examples, its loss against a plain computation, learning and export."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def test_the_loss_is_the_symmetric_cross_entropy_without_pictures_of_the_same_me
     assert loss.item() == pytest.approx(total / 2, rel=1e-5)
     assert 0 <= shares["right"] <= 1 and 0 <= shares["right_clean"] <= 1
     loss.backward()
-    assert all(parameter.grad is not None and torch.isfinite(parameter.grad).all() for parameter in network.parameters())
+    gradients = [parameter.grad for parameter in network.parameters()]
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
 
 
 def test_the_scale_never_passes_100() -> None:

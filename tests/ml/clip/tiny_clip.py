@@ -15,7 +15,8 @@ from studio.ml.training.export import write_model
 
 WORDS = ("a", "cat", "dog", "left", "of", "on", "blue")
 PHRASES = {"kitten": "cat"}
-MERGES = [("c", "a"), ("ca", "t</w>"), ("t", "h"), ("th", "e</w>"), ("r", "e"), ("'", "s</w>"), ("re", "d</w>"), ("1", "2")]
+MERGES = [("c", "a"), ("ca", "t</w>"), ("t", "h"), ("th", "e</w>")]
+MERGES += [("r", "e"), ("'", "s</w>"), ("re", "d</w>"), ("1", "2")]
 VISION = VisionConfig(image_size=16, patch_size=8, width=32, heads=2, layers=2, embedding=24, timesteps=1000)
 TEXT = TextConfig(vocabulary=len(WORDS) + 1, context=10, width=32, heads=2, layers=2, embedding=24)
 CONFIG = {
