@@ -41,7 +41,7 @@ def recipes() -> dict[str, Recipe]:
         ),
         "emoji-inpaint": Recipe(
             _emoji_inpaint,
-            TrainSettings(steps=1000, batch=48, learning_rate=3e-4, ema=0.998, checkpoint_every=100, sample_every=200),
+            TrainSettings(steps=1300, batch=48, learning_rate=3e-4, ema=0.998, checkpoint_every=100, sample_every=200),
             "32x32 inpainting, fine-tuned from the shipped emoji-base, for one CPU core (half an hour)",
         ),
         "emoji-classifier": Recipe(
