@@ -59,16 +59,16 @@ class Known:
         Raises InpaintingError for other shapes, soft masks, and known pixels that are no numbers in [-1, 1]; unknown
         ones may be anything.
         """
-        keep = _hard(mask, size, batch)
+        keep = _hard(mask.to(device), size, batch)
         if image.ndim != 4 or image.shape[1:] != (3, size, size) or len(image) not in (1, batch):
             wanted, given = f"[{batch}, 3, {size}, {size}]", list(image.shape)
             raise InpaintingError(f"The picture must be {wanted}, not {given}; scale it to {size} x {size} pixels.")
         if not image.is_floating_point():
-            raise InpaintingError(f"The picture must hold numbers from -1 to 1, not {image.dtype}; divide bytes.")
-        clean = torch.where(keep, image.float(), 0.0)
+            raise InpaintingError(f"The picture must hold numbers from -1 to 1 (bytes / 127.5 - 1), not {image.dtype}.")
+        clean = torch.where(keep, image.to(device, torch.float32), 0.0)
         if not clean.isfinite().all() or clean.abs().max() > 1:
             raise InpaintingError("Known pixels must be numbers from -1 to 1; some are not. Others may be anything.")
-        return cls(clean.expand(batch, -1, -1, -1).to(device), keep.expand(batch, -1, -1, -1).to(device))
+        return cls(clean.expand(batch, -1, -1, -1), keep.expand(batch, -1, -1, -1))
 
     def put_back(self, x: Tensor) -> Tensor:
         """x [B, 3, H, W] with the known pixels in their place."""

@@ -184,7 +184,7 @@ IMAGE, MASK = torch.zeros(2, 3, SIZE, SIZE), torch.ones(2, 1, SIZE, SIZE)
         (IMAGE[:, :1], MASK, "must be .2, 3, 16, 16."),
         (IMAGE[0], MASK, "not .3, 16, 16."),
         (torch.zeros(3, 3, SIZE, SIZE), MASK, "not .3, 3"),
-        (IMAGE.byte(), MASK, "divide bytes"),
+        (IMAGE.byte(), MASK, "bytes / 127.5 - 1"),
         (IMAGE + float("nan"), MASK, "Known pixels"),
         (IMAGE + 1.01, MASK, "from -1 to 1"),
         (IMAGE, MASK * 0.5, "must be hard"),
