@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidget
 
 from studio.ui.theme import theme
 from studio.ui.tokens import RADIUS, SPACE_S
 from studio_plugins.tokens.painting import percent
 
-HEIGHT, PAD, GAP, BAR = 28, 9, 6, 3
+HEIGHT, PAD, GAP, BAR, MOST_ROWS = 28, 9, 6, 3, 3
 _TIPS = {
     -2: "All positions behind the prompt, as one: the network learned what stands there and looks at it a lot",
     -1: "What the picture's pixels give to each other; it is what the text does not get",
@@ -27,6 +27,7 @@ class Chips(QWidget):
     """
 
     chosen = Signal(int)
+    grown = Signal(int)  # the height it needs, in pixels
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -88,7 +89,9 @@ class Chips(QWidget):
                 x, y, apart = 0, y + HEIGHT + GAP, 0
             self._places.append(QRect(x + apart, y, width, HEIGHT))
             x += apart + width + GAP
-        self.setFixedHeight((self._places[-1].bottom() + 1) if self._places else HEIGHT)
+        height = (self._places[-1].bottom() + 1) if self._places else HEIGHT
+        self.setFixedHeight(height)
+        self.grown.emit(height)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         if event.size().width() != event.oldSize().width():
@@ -158,6 +161,30 @@ class Chips(QWidget):
     def _describe(self) -> None:
         if self._names:
             self.setAccessibleDescription(f"{self.text(self._current)}, {self._current + 1} of {len(self._names)}")
+
+
+class ChipRows(QScrollArea):
+    """Chips that take up to `MOST_ROWS` rows and scroll beyond; the chosen one stays in view."""
+
+    def __init__(self, chips: Chips, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._chips = chips
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.viewport().setAutoFillBackground(False)
+        self.setWidgetResizable(True)
+        self.setWidget(chips)
+        chips.grown.connect(self._fit)
+        chips.chosen.connect(self._reveal)
+        self._fit(chips.height())
+
+    def _fit(self, height: int) -> None:
+        self.setFixedHeight(min(height, MOST_ROWS * (HEIGHT + GAP) - GAP))
+
+    def _reveal(self, index: int) -> None:
+        centre = self._chips.place(index).center()
+        self.ensureVisible(centre.x(), centre.y(), 0, HEIGHT)
 
 
 def row_colour(row: int, count: int) -> str:

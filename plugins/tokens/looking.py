@@ -80,11 +80,11 @@ class LookBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE_S)
-        for widget in (self.layers, self.heads):
-            row.addWidget(widget, 1)
+        row.addWidget(self.layers, 100)
+        row.addWidget(self.heads, 70)
         row.addWidget(label)
-        row.addWidget(self.opacity, 1)
-        row.addStretch(1)
+        row.addWidget(self.opacity, 70)
+        row.addStretch(1)  # takes what is beyond the greatest width of the others
         self.layers.currentIndexChanged.connect(lambda _index: self._layer_chosen())
         self.heads.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.every_step.toggled.connect(lambda _on: self.changed.emit())

@@ -10,14 +10,14 @@ from studio.ml.diffusion.attention_maps import Shares, View
 from studio.ui.cards import EmptyState
 from studio.ui.timeline import Timeline
 from studio.ui.tokens import SPACE_M, SPACE_S
-from studio_plugins.tokens.chips import Chips
+from studio_plugins.tokens.chips import ChipRows, Chips
 from studio_plugins.tokens.looking import Look, LookBar
 from studio_plugins.tokens.painting import overlay, percent, small_maps
 from studio_plugins.tokens.pick_view import Cell, PickView
 from studio_plugins.tokens.run import Plan, TokenRun, TokenStep
 from studio_plugins.tokens.strip import Strip
 
-STRIP = 132
+STRIP, LEAST_STRIP = 132, 64
 
 
 class Stage(QWidget):
@@ -39,7 +39,7 @@ class Stage(QWidget):
         self.chips, self.look_bar, self.view, self.strip = Chips(self), LookBar(self), PickView(self), Strip(self)
         self.timeline = Timeline(self)
         self.empty = empty
-        self.strip.setMinimumHeight(STRIP)
+        self.strip.setMinimumHeight(LEAST_STRIP)
         self.view.describe = self._describe
         parts = QSplitter(Qt.Orientation.Vertical, self)
         parts.addWidget(self.view)
@@ -53,7 +53,7 @@ class Stage(QWidget):
         rows.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         rows.setSpacing(SPACE_S)
         rows.addWidget(self.look_bar)
-        rows.addWidget(self.chips)
+        rows.addWidget(ChipRows(self.chips, above))
         body = QWidget(self)
         whole = QVBoxLayout(body)
         whole.setContentsMargins(0, 0, 0, 0)

@@ -33,3 +33,4 @@ class Strip(ImageGrid):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.show_maps(*self._maps)
         super().resizeEvent(event)
+        self._scroll_to(self.current)

@@ -13,6 +13,7 @@ from studio.ml.diffusion.attention_capture import Recorder, attention_layers, re
 from studio.ml.diffusion.attention_maps import AttentionMaps, Layer, StepMaps, View, bilinear, bytes_needed, enlarged
 from studio.ml.diffusion.bpe import BpeTokenizer
 from studio.ml.diffusion.glide import load_text2im
+from studio.ml.diffusion.released import released_networks
 from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.unet import Text2ImUNet, TextFeatures, UNet, split_config
 from studio.resources import resource
@@ -262,6 +263,18 @@ def test_a_run_of_the_shipped_model_fits_into_a_few_hundred_kilobytes() -> None:
     layers = attention_layers(model.net, model.image_size)
     assert {layer.height for layer in layers} == {8, 16}
     assert bytes_needed(layers, tokens=24, steps=20) == 20 * 25 * 2304 * 2 < 2.4 * 2**20
+
+
+def test_what_glide_at_full_size_needs_is_known_before_it_runs() -> None:
+    glide = released_networks()["glide-base"]
+    layers = attention_layers(glide.build(), glide.image_size)
+    # 192 channels times 2, 3, 4 at 32, 16 and 8 cells a side, 64 channels a head; three blocks down, four up, one middle.
+    assert [(x.height, x.heads) for x in layers] == [
+        *[(32, 6)] * 3, *[(16, 9)] * 3, *[(8, 12)] * 3, (8, 12), *[(8, 12)] * 4, *[(16, 9)] * 4, *[(32, 6)] * 4,
+    ]  # fmt: skip
+    cells = 7 * 6 * 1024 + 7 * 9 * 256 + 8 * 12 * 64
+    assert bytes_needed(layers, tokens=10, steps=60) == 60 * 11 * 2 * cells
+    assert bytes_needed(layers, tokens=10, steps=60) > 64 * 2**20 > bytes_needed(layers, 10, 60, heads=False)
 
 
 def test_tokenizers_say_what_stands_behind_an_id(tmp_path) -> None:
