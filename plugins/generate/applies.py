@@ -24,14 +24,15 @@ _USED_BY: Mapping[str, tuple[GuidanceKind, ...]] = MappingProxyType(
     }
 )
 _SECOND_STAGE = ("upsample_sampler", "upsample_steps", "upsample_scale", "upsample_seed")
-_KEPT = Idle("Unconditional: the text is kept and not used.")
+_UNASKED = Idle("Unconditional: the text is kept and not used.")
+_UNGUIDED = "Unconditional: nothing guides."
 
 
 def idle_fields(request: GenerateRequest) -> dict[str, Idle]:
     """Field name → why it changes nothing. Fields of what was not chosen are left out of a form, others greyed."""
     idle = {**_of_guidance(request), **_of_second_stage(request)}
     if request.ignore_prompt:
-        idle |= {"prompt": _KEPT, "negative_prompt": _KEPT, "guidance": Idle("Unconditional: nothing guides.")}
+        idle |= {"prompt": _UNASKED, "negative_prompt": Idle(_UNGUIDED, hidden=True), "guidance": Idle(_UNGUIDED)}
     elif "classifier-free" not in request.kinds:
         idle["negative_prompt"] = Idle("Only classifier-free guidance leads away from something.")
     if request.sampler != "ddim":
@@ -41,7 +42,9 @@ def idle_fields(request: GenerateRequest) -> dict[str, Idle]:
 
 def _of_guidance(request: GenerateRequest) -> dict[str, Idle]:
     chosen, acting = set(request.chosen_kinds), set(request.kinds)
-    nothing = Idle(f"{'Unconditional' if request.ignore_prompt else 'Empty prompt'}: there is nothing to guide towards.")
+    nothing = Idle("Empty prompt: there is nothing to guide towards.")
+    if request.ignore_prompt:
+        nothing = Idle(_UNGUIDED, hidden=True)
     idle = {name: Idle("This guidance was not chosen.", hidden=True) for name, by in _USED_BY.items() if not chosen & {*by}}
     idle |= {name: nothing for name, by in _USED_BY.items() if chosen & {*by} and not acting & {*by}}
     if not request.ignore_prompt:  # these are what lets a network guide without a prompt

@@ -80,7 +80,7 @@ class Companions:
     def _problem(self, kind: str, title: str, name: str, model: ModelInfo | None) -> str:
         info = self._named(kind, name)
         if info is None:
-            return f"There is no {title} “{name}” on this machine."
+            return f"There is no {title} “{name}” on this machine. Another one can be chosen under Advanced."
         if model is not None and info.size != model.size:
             return f"{info.title} knows {info.size}×{info.size} pixels, and {model.title} draws {model.size}×{model.size}."
         return ""

@@ -44,7 +44,7 @@ def formula(request: GenerateRequest, stage: Stage = "base") -> Formula:
     terms = [f"+ <i>s</i>·(ε(x|y) − ε(x|{away}))"] if free else []
     terms += [f"− <i>s</i>·√(1−ᾱ)·∇ₓ {_CLIMBED[kind]}" for kind in kinds if kind in GRADIENTS]
     if len(terms) > 1:
-        symbols = f"ε̂ = {base}<br>" + "<br>".join(terms)
+        symbols = "<br>&nbsp;&nbsp;&nbsp;&nbsp;".join([f"ε̂ = {base}", *terms])
     else:
         symbols = " ".join([f"ε̂ = {base}", *terms])
     names = ["‖ε̂‖ = $guided"] if kinds else []
@@ -54,7 +54,10 @@ def formula(request: GenerateRequest, stage: Stage = "base") -> Formula:
         if kind in GRADIENTS:
             names += [f"‖{GRADIENTS[kind]} term‖ = ${_key(kind)} at <i>s</i> = ${_key(kind)}_scale"]
             names += [f"{SCORES[kind]} = ${_key(kind)}_score"]
-    return Formula(_small(symbols, nowrap=True), _small("<br>".join(names)), _note(request, kinds, away))
+    note = _note(request, kinds, away)
+    return Formula(
+        _small(symbols, nowrap=True), _small("<br>".join(names)), note if stage == "base" else f"Second stage. {note}"
+    )
 
 
 def numbers(request: GenerateRequest, step: StepData, picture: int | None = None) -> dict[str, float | str]:

@@ -82,7 +82,7 @@ class GenerateRequest(Request):
             "ε̂ = ε(x|n) + s·(ε(x|y) − ε(x|n))."
         ),
         widget="prompt",
-        lines=2,
+        lines=1,
         placeholder="what the picture should not show",
     )
     ignore_prompt: bool = ui(
@@ -278,6 +278,7 @@ class GenerateRequest(Request):
         ),
         placeholder="the prompt",
         max_length=PROMPT_MAX,
+        sweepable=False,  # the bar that separates the values of a sweep separates its prompts
         advanced=True,
     )
     clip_model: str = ui(

@@ -24,7 +24,17 @@ class AxisField:
 
 _EXAMPLES = {
     "prompt": "a cat | a dog | a fish",
+    "negative_prompt": "a dog | a fish",
+    "ignore_prompt": "off, on",
+    "guidance": "none, classifier-free, clip, classifier",
     "guidance_scale": "0-8 [5]",
+    "clip_scale": "0-8 [5]",
+    "classifier_scale": "0-8 [5]",
+    "classifier_class": "cat | dog",
+    "upsample": "off | emoji-upsample",
+    "upsample_seed": "0-3",
+    "upsample_scale": "1, 2, 4",
+    "guidance_stop": "0.25-1 [4]",
     "steps": "5, 10, 20",
     "seed": "1-6",
     "eta": "0-1 (+0.25)",
@@ -65,4 +75,6 @@ def _axis_field(spec: FieldSpec) -> AxisField:
     if spec.kind == "float":
         kind = "float"
     choices = tuple(str(choice.value) for choice in spec.choices)
+    if spec.kind == "bool":
+        kind, choices = "choice", ("off", "on")
     return AxisField(spec.name, spec.title, kind, choices, _EXAMPLES.get(spec.name, ", ".join(choices)))

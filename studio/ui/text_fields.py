@@ -105,7 +105,7 @@ class PromptField(FieldEditor):
         self._edit.submitted.connect(self.submitted)
         self._recent = IconButton("history", "Earlier prompts", self, size=16)
         self._recent.clicked.connect(self._show_history)
-        self._recent.setEnabled(False)
+        self._recent.hide()
         row = QHBoxLayout()
         row.addWidget(self._label(), 1)
         row.addWidget(self._recent)
@@ -133,7 +133,7 @@ class PromptField(FieldEditor):
     def set_history(self, prompts: Sequence[str]) -> None:
         """Earlier texts, newest first."""
         self._history = list(prompts)
-        self._recent.setEnabled(bool(self._history))
+        self._recent.setVisible(bool(self._history))
 
     def _show_history(self) -> None:
         menu = QMenu(self)

@@ -183,10 +183,10 @@ class _Strip(QWidget):
         track = top + THUMB + 7
         painter.setPen(QPen(colours.color("pressed"), 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawLine(4, track, width - 4, track)
-        painter.setPen(QPen(colours.color("border_strong"), 2))
         for step in self._breaks:
             between = round((self._x_of(step - 1) + self._x_of(step)) / 2)
-            painter.drawLine(between, top, between, track + 4)
+            painter.fillRect(between - 3, top, 6, THUMB, colours.color("window"))
+            painter.fillRect(between - 1, top, 2, track + 5 - top, colours.color("text"))
         accent = colours.color("accent" if self.isEnabled() else "disabled")
         painter.setPen(QPen(accent, 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawLine(4, track, round(x), track)

@@ -17,7 +17,7 @@ from PySide6.QtGui import QDropEvent
 from studio.engine import JobContext, Progress, run_inline
 from studio.host.paths import DataPaths
 from studio_plugins.generate.jobs import generate
-from studio.models.shelf import Shelf
+from studio.models.shelf import opened_folder
 from studio_plugins.generate.quick import open_place
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.script import script
@@ -205,7 +205,7 @@ def test_what_cannot_be_opened_is_said_and_the_model_chosen_stays(qtbot, desk_ro
     assert says in panel.last_message.text, panel.last_message.text
     assert [label for label, _ in panel.last_message.actions] == ["Try again", "Open another…"]
     assert panel.controls.model.id == TINY and [info.id for info in panel.models] == [TINY]
-    assert not (released / "trap").exists() and not (panel.context.panel_dir / "opened.json").exists()
+    assert not (released / "trap").exists() and not list(opened_folder().glob("*"))
 
 
 def test_a_dropped_checkpoint_is_offered_chosen_drawn_and_remembered(qtbot, desk_room, released):
@@ -221,8 +221,7 @@ def test_a_dropped_checkpoint_is_offered_chosen_drawn_and_remembered(qtbot, desk
     panel.generate()
     qtbot.waitUntil(lambda: panel.shown.result is not None, timeout=LONG)
     assert panel.shown.result.request.model == str(file) and panel.shown.result.request.model_sha256
-    saved = panel.context.panel_dir / "opened.json"
-    qtbot.waitUntil(saved.is_file, timeout=LONG)
+    qtbot.waitUntil(lambda: len(list(opened_folder().glob("[!.]*.json"))) == 1, timeout=LONG)
 
     state = json.loads(json.dumps(panel.state()))
     again = desk_room(state)
@@ -231,7 +230,7 @@ def test_a_dropped_checkpoint_is_offered_chosen_drawn_and_remembered(qtbot, desk
     later = desk_room(state)
     assert "base.pt” is no longer in" in later.last_message.text
     assert [info.id for info in later.models] == [TINY] and later.controls.model.id == TINY
-    qtbot.waitUntil(lambda: json.loads(saved.read_text()) == {"models": []}, timeout=LONG)
+    qtbot.waitUntil(lambda: not list(opened_folder().glob("*")), timeout=LONG)
 
 
 def test_the_dialog_comes_from_the_button_and_the_command(qtbot, desk_room, released):
@@ -252,13 +251,3 @@ def test_the_dialog_comes_from_the_button_and_the_command(qtbot, desk_room, rele
     panel.generate()
     qtbot.waitUntil(lambda: panel.shown.result is not None, timeout=LONG)
     assert panel.shown.request.prompt == ""
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"models": [3]}', '{"models": [{"path": "/gone/x.pt"}]}'])
-def test_a_damaged_or_outdated_list_stands_in_nobodys_way(bundled, tmp_path, content):
-    (tmp_path / "opened.json").write_text(content)
-    shelf = Shelf(tmp_path)
-    problems, forget = shelf.look()
-    assert len(problems) == 1 and forget and [info.id for info in shelf.models] == [TINY]
-    shelf.save()
-    assert shelf.look() == ([], False)
