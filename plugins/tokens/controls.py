@@ -32,7 +32,7 @@ class Controls(QWidget):
     def __init__(self, zones: PanelLayout, models: Sequence[ModelInfo]) -> None:
         super().__init__(zones)
         self.hide()  # only the owner of the form, which lives in the zones
-        self._models = {info.id: info for info in models}
+        self._models: dict[str, ModelInfo] = {info.id: info for info in models}
         self.form: RequestForm[TokensRequest] = RequestForm(
             TokensRequest, zones, providers={"models": lambda: [(i.id, i.title) for i in self._models.values()]}
         )
@@ -40,6 +40,14 @@ class Controls(QWidget):
         self.form.changed.connect(self._edited)
         self.form.submitted.connect(self.submitted)
         self.form.prompt_field().set_history(list(EXAMPLES))
+        self._edited()
+
+    def set_models(self, models: Sequence[ModelInfo]) -> None:
+        """Offer these models; the first is chosen when the one chosen is none of them."""
+        self._models = {info.id: info for info in models}
+        self.form.refresh_choices()
+        if self._models and self.model is None:
+            self.form.set_fields({"model": next(iter(self._models)), "model_sha256": ""})
         self._edited()
 
     @property

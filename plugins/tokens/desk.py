@@ -42,6 +42,7 @@ class Desk(QObject):
         self._context, self._stage, self._insight = context, stage, insight
         self._tasks: list[Task] = []
         self._task_id = ""
+        self._followed = ""
         self._smaller: Actions = ()
         self.request: TokensRequest | None = None
         self.result: TokensResult | None = None
@@ -130,16 +131,21 @@ class Desk(QObject):
         elif isinstance(event, Snapshot) and event.name == "smaller":
             self._smaller = [(text, partial(self.draw, smaller)) for text, smaller in event.data]
         elif isinstance(event, Snapshot) and isinstance(event.data, Plan):
+            self._followed = task.id
             self._insight.clear()
             self._stage.begin(event.data)
         elif isinstance(event, Snapshot) and isinstance(event.data, TokenStep):
-            self._step(event.data)
+            self._step(task, event.data)
 
-    def _step(self, step: TokenStep) -> None:
+    def _step(self, task: Task, step: TokenStep) -> None:
         """One step, unless an earlier one is missing (the panel was hidden): the whole run is read at its end."""
-        run = self._stage.run
-        if run is not None and len(run.steps) == step.maps.index:
+        if self._steps_of(task) == step.maps.index:
             self._stage.add_step(step)
+
+    def _steps_of(self, task: Task) -> int:
+        """How many steps of this task are on the stage; -1 when something else is."""
+        run = self._stage.run
+        return len(run.steps) if run is not None and self._followed == task.id else -1
 
     def _done(self, task: Task, result: Any) -> None:
         if isinstance(result, Path):
@@ -157,8 +163,7 @@ class Desk(QObject):
                 return  # something newer is being drawn
             self._begin(task)  # it ran while the panel was hidden, when only the end of a task is delivered
         self.request, self.result, self.record_id = result.request, replace(result, run=None), result.record_id
-        run = self._stage.run
-        if run is not None and run.plan.total == len(run.steps) == result.request.steps:
+        if self._steps_of(task) == result.request.steps:
             self._stage.finish(result.picture)
             self._show_cost(result.request, result.seconds, result.provenance)
         elif result.run is not None:
@@ -219,8 +224,8 @@ class Desk(QObject):
 
     def _cancelled(self, task: Task) -> None:
         if task.id == self._task_id:
-            steps = len(self._stage.run.steps) if self._stage.run is not None else 0
-            self.status.emit(f"cancelled after {steps} steps" if steps else "cancelled", None)
+            steps = self._steps_of(task)
+            self.status.emit(f"cancelled after {steps} steps" if steps > 0 else "cancelled", None)
 
     def _failed(self, task: Task, error: ErrorInfo) -> None:
         actions = self._smaller if task.id == self._task_id else ()

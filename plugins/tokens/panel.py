@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QProgressBar
 
 from studio.engine import Event, Task
@@ -28,6 +28,7 @@ from studio_plugins.tokens.insight import Insight
 from studio_plugins.tokens.looking import Look
 from studio_plugins.tokens.request import TokensRequest
 from studio_plugins.tokens.run import ATTENTION_FILE
+from studio_plugins.tokens.script import script
 from studio_plugins.tokens.stage import Stage
 
 
@@ -55,10 +56,7 @@ class TokensPanel(Panel):
         self.zones.add_secondary(self.run_bar)
         self._connect()
         self._register_commands()
-        if not self.shelf.models:
-            self.message("There is no model to draw with. Install the studio again.", "error")
-        elif problems:
-            self.message(" ".join(problems), "warning")
+        self._tell_models(problems)
 
     def _build_tools(self) -> None:
         self._progress = QProgressBar(self.zones)
@@ -96,6 +94,8 @@ class TokensPanel(Panel):
             ("run", "Draw and follow the words", self.draw, None),
             ("cancel", "Cancel what is being drawn", self.desk.cancel, self.run_bar.cancel.isEnabled),
             ("save", "Save maps…", self.save_maps, something),
+            ("script", "Copy as Python", self.copy_script, None),
+            ("models", "Look for new models", self.look_again, None),
             ("every_step", "Mean of all steps on or off", self.stage.look_bar.every_step.toggle, something),
         )
         for name, text, callback, enabled in offered:
@@ -169,7 +169,28 @@ class TokensPanel(Panel):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
+    def copy_script(self) -> None:
+        """A Python script that draws what is shown, or what the controls say, on the clipboard."""
+        request = self.desk.request or self.controls.form.valid_value()
+        if request is not None:
+            made = self.desk.result.provenance if self.desk.result is not None else {}
+            QGuiApplication.clipboard().setText(script(request, made))
+            self.message("The script is on the clipboard. It needs Glassbox Studio's Python, but no window.", "success")
+
+    def look_again(self) -> None:
+        """Find anew which models there are (one was imported or removed)."""
+        problems, _forget = self.shelf.look()
+        self.controls.set_models(self.shelf.models)
+        self._tell_models(problems)
+
     # --- what is shown ---
+
+    def _tell_models(self, problems: Sequence[str]) -> None:
+        if not self.shelf.models:
+            again = ("Look again", self.look_again)
+            self.message("There is no model to draw with. Install the studio again.", "error", actions=(again,))
+        elif problems:
+            self.message(" ".join(problems), "warning")
 
     def _show_request(self, stored: Mapping[str, Any]) -> list[str]:
         """Put a request kept by this or another version into the form; what is bad or unknown is named."""

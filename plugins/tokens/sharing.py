@@ -17,6 +17,7 @@ from studio_plugins.tokens.looking import Look
 from studio_plugins.tokens.painting import overlay, strip
 from studio_plugins.tokens.results import parameters_text
 from studio_plugins.tokens.run import TokenRun
+from studio_plugins.tokens.script import script
 from studio_plugins.tokens.stage import Stage
 
 
@@ -37,6 +38,7 @@ def exportables(desk: Desk, stage: Stage, insight: Insight) -> list[Exportable]:
         Exportable("shares layer by layer", "table", lambda: layer_table(run)),
         Exportable("words and padding plot", "plot", insight.totals.plot_item),
         Exportable("each word plot", "plot", insight.tokens.plot_item),
+        Exportable("script", "script", lambda: script(request, made)),
     ]
     if desk.result is not None:
         picture = desk.result.picture

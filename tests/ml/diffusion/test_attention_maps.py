@@ -268,7 +268,7 @@ def test_a_run_of_the_shipped_model_fits_into_a_few_hundred_kilobytes() -> None:
 def test_what_glide_at_full_size_needs_is_known_before_it_runs() -> None:
     glide = released_networks()["glide-base"]
     layers = attention_layers(glide.build(), glide.image_size)
-    # 192 channels times 2, 3, 4 at 32, 16 and 8 cells a side, 64 channels a head; three blocks down, four up, one middle.
+    # 192 channels times 2, 3, 4 at 32, 16, 8 cells a side, 64 channels a head; three blocks down, four up, one middle.
     assert [(x.height, x.heads) for x in layers] == [
         *[(32, 6)] * 3, *[(16, 9)] * 3, *[(8, 12)] * 3, (8, 12), *[(8, 12)] * 4, *[(16, 9)] * 4, *[(32, 6)] * 4,
     ]  # fmt: skip

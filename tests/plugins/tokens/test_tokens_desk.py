@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 
 from studio.engine import TaskState
 from studio.host.results import ResultsStore, StoreUnwritable
@@ -140,6 +142,16 @@ def test_a_run_that_ended_out_of_sight_is_whole_when_the_panel_shows_again(qtbot
     room.quiet()
     panel.show()
     assert len(panel.stage.run.steps) == 3 and panel.stage.picture is not None
+    first = panel.stage.shares()
+    panel.hide()
+    panel.controls.form.set_fields({"seed": 6})
+    panel.draw()
+    qtbot.waitUntil(lambda: len(room.store.records()) == 2, timeout=LONG)
+    room.quiet()
+    panel.show()
+    kept = TokenRun.read(room.store.records()[0].files["attention.npz"])
+    assert np.allclose(panel.stage.shares(), kept.attention.shares(View(step=2))), "not the maps of the run before"
+    assert not np.allclose(panel.stage.shares(), first)
 
 
 def test_settings_that_cannot_be_drawn_are_named(qtbot, room):
@@ -147,6 +159,27 @@ def test_settings_that_cannot_be_drawn_are_named(qtbot, room):
     panel.draw()
     assert panel.last_message.level == "error" and "not a whole number" in panel.last_message.text
     assert room.engine.tasks() == []
+
+
+def test_a_model_added_later_is_found_when_asked_for(room, panel):
+    from tests.plugins.tokens.conftest import write_model
+
+    write_model(room.folder / "panel" / "models" / "mine")
+    panel.context.commands.run("tokens.models")
+    offered = panel.controls.form.field("model")
+    mine = str(room.folder / "panel" / "models" / "mine")
+    panel.controls.form.set_fields({"model": mine})
+    assert offered.value() == mine and panel.controls.model.title == "mine"
+    room.draw(panel)
+    assert panel.desk.request.model == mine
+    shutil.rmtree(room.folder / "panel" / "models")
+    panel.context.commands.run("tokens.models")
+    assert panel.controls.model.id == "tiny", "what is gone is not offered"
+
+
+def test_the_script_is_on_the_clipboard(room, panel):
+    panel.context.commands.run("tokens.script")
+    assert "traced" in QGuiApplication.clipboard().text() and panel.last_message.level == "success"
 
 
 def test_commands_come_and_go_with_the_panel(qtbot, room, panel):

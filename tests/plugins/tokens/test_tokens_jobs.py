@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import zipfile
@@ -23,6 +24,7 @@ from studio_plugins.tokens import tracing
 from studio_plugins.tokens.jobs import live, tokens
 from studio_plugins.tokens.request import TokensRequest, quoted
 from studio_plugins.tokens.run import AttentionUnreadable, TokenRun
+from studio_plugins.tokens.script import script
 from studio_plugins.tokens.tracing import NoText, TooManyMaps
 
 BASE = TokensRequest(prompt="a red cat", model="tiny", steps=3, seed=5)
@@ -182,6 +184,29 @@ def test_a_cancelled_run_leaves_the_network_as_it_was(monkeypatch):
         item = next(job)
     job.close()
     assert all(block.capture is None for _, block in model.net.attention_blocks())
+
+
+@pytest.mark.parametrize("fields", [{}, {"layers": "coarse", "heads": "mean"}, {"prompt": "", "sampler": "ddim"}])
+def test_the_script_draws_the_same_maps_bit_for_bit(tmp_path: Path, tiny_models: Path, fields):
+    request = BASE.replace(model=str(tiny_models / "tiny"), **fields)
+    result, _ = run(request, job=live)
+    source = script(result.request, result.provenance)
+    with contextlib.chdir(tmp_path), contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(source, "script.py", "exec"), {"__name__": "__main__"})
+    with np.load(tmp_path / "shares.npz") as data:
+        assert (data["shares"] == result.run.attention.shares(View())).all()
+        assert tuple(data["pieces"]) == result.run.plan.pieces
+    assert (np.asarray(Image.open(tmp_path / "picture.png")) == result.picture).all()
+    assert "step 3 of 3" in printed.getvalue() and "padding" in printed.getvalue()
+
+
+def test_a_script_survives_any_prompt_and_names_other_kinds_of_model():
+    awkward = BASE.replace(prompt='quotes """ and \\N{nothing} \\', model_sha256="a" * 64)
+    compile(script(awkward), "script.py", "exec")
+    assert 'resource("models", \'tiny\')' in script(awkward) and "a" * 64 in script(awkward)
+    released = script(BASE.replace(model="/models/base.pt"))
+    compile(released, "script.py", "exec")
+    assert "load_released(Path('/models/base.pt'), DataPaths.default().cache" in released
 
 
 def damage(change: Callable[[dict], None]) -> Callable[[bytes], bytes]:

@@ -137,7 +137,7 @@ def test_a_new_prompt_chooses_its_own_word_and_the_same_one_keeps_it(qtbot, room
 
 def test_everything_offered_for_export_can_be_written(qtbot, room, panel, tmp_path):
     service, offered = panel.context.export, panel.exportables()
-    assert {item.kind for item in offered} == {"image", "animation", "table", "plot"}
+    assert {item.kind for item in offered} == {"image", "animation", "table", "plot", "script"}
     for place, item in enumerate(offered):
         for form in service.formats(item.kind):
             if form.available:
