@@ -23,7 +23,7 @@ Z = 1.96
 class Finding:
     """Who draws more right pictures and who has the higher CLIP score; "open" where the intervals do not tell.
 
-    holds: whether both are as GLIDE found, None while that is open or a curve is missing.
+    holds: True when both are as GLIDE found, False when either is the other way round, None while that is open.
     """
 
     quality: Winner
@@ -42,10 +42,11 @@ def finding(points: Sequence[Point]) -> Finding:
     similar = {"classifier-free": _best(free, _score), "clip": _best(clip, _score)}
     quality = _winner(right["classifier-free"].interval, right["clip"].interval)
     score = _winner(_score_interval(similar["classifier-free"]), _score_interval(similar["clip"]))
-    holds = None if "open" in (quality, score) else quality == "classifier-free" and score == "clip"
+    as_glide = (quality == "classifier-free") + (score == "clip")
+    holds = False if quality == "clip" or score == "classifier-free" else True if as_glide == 2 else None
     shares = _pair(right["classifier-free"], right["clip"], lambda point: percent(point.accuracy))
     cosines = _pair(similar["classifier-free"], similar["clip"], lambda point: f"{_score(point):.3f}")
-    sentence = f"{_verdict(holds)} {_quality_words(quality)} ({shares}), and {_score_words(score)} ({cosines})."
+    sentence = f"{_verdict(as_glide, holds)} {_quality_words(quality)} ({shares}), and {_score_words(score)} ({cosines})."
     return Finding(quality, score, holds, sentence)
 
 
@@ -82,9 +83,10 @@ def _pair(free: Point, clip: Point, value: Callable[[Point], str]) -> str:
     return f"{value(free)} at s = {free.scale:g} against {value(clip)} at s = {clip.scale:g}"
 
 
-def _verdict(holds: bool | None) -> str:
+def _verdict(as_glide: int, holds: bool | None) -> str:
+    """`as_glide` of the two parts are as GLIDE found."""
     if holds is None:
-        return "GLIDE’s finding is not decided by these pictures:"
+        return "Half of GLIDE’s finding shows here:" if as_glide else "These pictures do not decide on GLIDE’s finding:"
     return "GLIDE’s finding holds here:" if holds else "GLIDE’s finding does not hold here:"
 
 

@@ -33,17 +33,26 @@ def test_the_opposite_is_told_as_such():
 
 
 @pytest.mark.parametrize(
-    ("free", "clip", "quality", "score"),
+    ("free", "clip", "quality", "score", "words"),
     [
-        (point("classifier-free", 3, 97, 0.78), point("clip", 1, 94, 0.90), "open", "clip"),
-        (point("classifier-free", 3, 97, 0.78), point("clip", 1, 60, 0.785), "classifier-free", "open"),
-        (point("classifier-free", 3, 12, 0.7, pictures=12), point("clip", 1, 9, 0.7, pictures=12), "open", "open"),
+        (point("classifier-free", 3, 97, 0.78), point("clip", 1, 94, 0.90), "open", "clip", "Half of"),
+        (point("classifier-free", 3, 97, 0.78), point("clip", 1, 60, 0.785), "classifier-free", "open", "Half of"),
+        (
+            point("classifier-free", 3, 12, 0.7, pictures=12), point("clip", 1, 9, 0.7, pictures=12),
+            "open", "open", "do not decide",
+        ),
     ],
-)
-def test_what_the_intervals_do_not_tell_stays_open(free, clip, quality, score):
+)  # fmt: skip
+def test_what_the_intervals_do_not_tell_stays_open(free, clip, quality, score, words):
     found = finding([free, clip])
     assert (found.quality, found.clip_score, found.holds) == (quality, score, None)
-    assert "not decided" in found.sentence and "cannot be told apart" in found.sentence
+    assert words in found.sentence and "cannot be told apart" in found.sentence
+
+
+def test_one_part_the_other_way_round_is_enough_against_it():
+    found = finding([point("classifier-free", 3, 60, 0.78), point("clip", 1, 95, 0.90)])
+    assert (found.quality, found.clip_score, found.holds) == ("clip", "clip", False)
+    assert "does not hold here" in found.sentence
 
 
 def test_without_both_curves_nothing_is_claimed():
