@@ -180,8 +180,8 @@ class EmojiClip:
             f"Endless rendered scenes (`studio.ml.data.scenes`) and their captions: {len(self.vocabulary.nouns)} "
             f"nouns, {len(self.vocabulary.backgrounds)} backgrounds, kinds in the proportions "
             f"{dict(self.vocabulary.mix)}; combinations held out from the image models are held out here too. After "
-            f"the first {self.free_pictures:,}, every {self.family} neighbouring examples show the same two nouns on the "
-            f"same background, in the proportions {self.family_mix}. {self.clean:.0%} of the pictures have "
+            f"the first {self.free_pictures:,}, every {self.family} neighbouring examples show the same two nouns on "
+            f"the same background, in the proportions {self.family_mix}. {self.clean:.0%} of the pictures have "
             f"t < {CLEAN_STEPS}, the rest t uniform in 0..{self.schedule.T - 1}."
         )
 
