@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
@@ -10,6 +10,8 @@ from studio.ui.icons import IconButton
 from studio.ui.theme import theme
 from studio_plugins.guidance.columns import Columns
 from studio_plugins.guidance.titles import titles_of
+
+_CHIP = 37  # pixels: six and the button to add stand in one row of the narrowest column
 
 
 class ColumnBar(QWidget):
@@ -24,7 +26,7 @@ class ColumnBar(QWidget):
         self._group = QButtonGroup(self)
         self._group.idClicked.connect(columns.choose)
         self._row = QHBoxLayout()
-        self._row.setSpacing(4)
+        self._row.setSpacing(2)
         self.add_button = IconButton("plus", "Add a column", self, size=16)
         self.add_button.clicked.connect(lambda _checked=False: columns.add())
         self._row.addWidget(self.add_button)
@@ -106,6 +108,8 @@ class ColumnBar(QWidget):
             chip.setText(str(len(self._chips) + 1))
             chip.setCheckable(True)
             chip.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            chip.setIconSize(QSize(10, 10))
+            chip.setFixedWidth(_CHIP)
             self._group.addButton(chip, len(self._chips))
             self._row.insertWidget(len(self._chips), chip)
             self._chips.append(chip)

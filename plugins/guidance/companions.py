@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.models.catalog import ModelInfo, find_models
+from studio.models.catalog import ModelInfo
 from studio.models.guiding import first_class
+from studio.models.shelf import Shelf
 from studio_plugins.guidance.request import Guidance, GuidanceRequest
 
 
 class Companions:
-    """The CLIPs and classifiers on this machine: bundled ones and those in `folder`."""
+    """The CLIPs and classifiers on this machine: bundled, imported, opened, and those in the panel's `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.clips: list[ModelInfo] = []
-        self.classifiers: list[ModelInfo] = []
+        self._clips, self._classifiers = (Shelf(folder, kinds=(kind,)) for kind in ("clip", "classifier"))
+
+    @property
+    def clips(self) -> list[ModelInfo]:
+        return self._clips.models
+
+    @property
+    def classifiers(self) -> list[ModelInfo]:
+        return self._classifiers.models
 
     def look(self) -> None:
         """Find them anew."""
-        self.clips, _ = find_models([self._folder], kinds=("clip",))
-        self.classifiers, _ = find_models([self._folder], kinds=("classifier",))
+        self._clips.look()
+        self._classifiers.look()
 
     def classes(self, request: GuidanceRequest) -> tuple[str, ...]:
         """What the chosen classifier tells apart."""

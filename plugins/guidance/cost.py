@@ -27,7 +27,7 @@ def count(work: Callable[[], object]) -> float:
     from torch.utils.flop_counter import flop_registry
 
     class Counter(TorchDispatchMode):
-        total = 0
+        total = 0.0
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = func(*args, **(kwargs or {}))
@@ -37,9 +37,9 @@ def count(work: Callable[[], object]) -> float:
             return out
 
     # Fused attention is opaque to the formulas on some devices; spelt out, it is the products that it stands for.
-    with sdpa_kernel(SDPBackend.MATH), Counter() as counter:
+    with sdpa_kernel(SDPBackend.MATH), Counter() as counter:  # type: ignore[no-untyped-call]
         work()
-    return counter.total / GIGA
+    return float(counter.total) / GIGA
 
 
 def denoiser_gflop(model: Drawing) -> float:

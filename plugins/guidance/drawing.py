@@ -1,10 +1,13 @@
-"""A column put to work: one denoising step at a time, from the start or from where another column was. Engine's thread."""
+"""A column put to work, one denoising step at a time, from the start or from where another column was.
+
+On the engine's thread.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,14 +30,15 @@ class Diverged(ArithmeticError):
 
 def settings_of(guidance: Guidance, request: GuidanceRequest) -> GuidanceSettings:
     """A column's guidance as what `open_guidance` takes."""
-    course = (guidance.course, guidance.start, guidance.stop) if guidance.course != "constant" else ("constant", 0.0, 1.0)
+    whole = guidance.course == "constant"
+    start, stop = (0.0, 1.0) if whole else (guidance.start, guidance.stop)
     return GuidanceSettings(
-        {name: Strength(guidance.scale_of(name), *course) for name in guidance.terms},  # type: ignore[misc, arg-type]
+        {name: Strength(guidance.scale_of(name), guidance.course, start, stop) for name in guidance.terms},
         negative=guidance.negative,
         target=guidance.classifier_class,
         clip=request.clip_model,
         classifier=request.classifier_model,
-        clip_prompt=guidance.clip_prompt,
+        clip_prompt=guidance.clip_prompt.strip(),
     )
 
 
@@ -67,16 +71,16 @@ class Runner:
         record = next(self._records)
         arrays = _arrays(record)  # copies off the device, and so waits for it
         seconds = time.perf_counter() - begin
-        if not (np.isfinite(arrays[1]).all() and np.isfinite(arrays[2]).all()):
+        if not all(np.isfinite(arrays[name]).all() for name in ("x", "x0", "gram")):
             raise Diverged(f"step {record.index + 1}")
         evaluations = 1 if record.parts.eps_uncond is None else 2
         self.computed += evaluations
         step = Step(
-            record.index,
-            record.total,
-            record.t,
-            float(self._model.schedule.alphas_cumprod[record.t]),
-            *arrays,
+            index=record.index,
+            total=record.total,
+            t=record.t,
+            alpha_bar=float(self._model.schedule.alphas_cumprod[record.t]),
+            **arrays,
             scores=self._scorer.scores(record),
             evaluations=evaluations,
             seconds=seconds,
@@ -101,7 +105,7 @@ class Runner:
             sampling=Sampling(request.sampler, request.steps, eta=request.eta),
             cond_fn=guiding.cond_fn,
             resume=self._resume(),
-            skip_unused=True,
+            **({} if guiding.scale is None else {"skip_unused": True}),  # a kind of saving others do not know
         )
 
     def _resume(self) -> Resume | None:
@@ -124,8 +128,8 @@ def prompts_of(guidance: Guidance, request: GuidanceRequest) -> list[str]:
     return [request.prompt if guidance.prompted else ""] * request.batch
 
 
-def _arrays(record: StepRecord) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
-    """x_t, x, x0 [N, H, W, 3], heat [4, N, H, W], gram [5, 5, N] and scales [4] of a step."""
+def _arrays(record: StepRecord) -> dict[str, Any]:
+    """x_t, x, x0, heat, gram and scales of a step, as `Step` has them."""
     import torch
 
     base = record.parts.base.float()
@@ -134,8 +138,13 @@ def _arrays(record: StepRecord) -> tuple[Floats, Floats, Floats, Floats, Floats,
     vectors = torch.cat([base[None], terms]).flatten(2)
     gram = torch.einsum("inv,jnv->ijn", vectors, vectors)
     scales = np.array([float(found[name].scale[0]) if name in found else 0.0 for name in TERMS], np.float32)
-    pictures = (_numpy(x.float().permute(0, 2, 3, 1)) for x in (record.x_t, record.x, record.x0))
-    return (*pictures, _numpy(terms.norm(dim=2)).astype(np.float16), _numpy(gram), scales)  # type: ignore[return-value]
+    pictures = {"x_t": record.x_t, "x": record.x, "x0": record.x0}
+    return {
+        **{name: _numpy(x.float().permute(0, 2, 3, 1)) for name, x in pictures.items()},
+        "heat": _numpy(terms.norm(dim=2)).astype(np.float16),
+        "gram": _numpy(gram),
+        "scales": scales,
+    }
 
 
 def _numpy(x: Tensor) -> Floats:

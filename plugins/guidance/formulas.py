@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from studio.ui.cards import FormulaCard
 from studio_plugins.guidance.trajectory import SCORES, TERMS, Step
 
+_PULL = "√(1−ᾱ)·<i>s</i>·‖∇‖ = $noise · $scale · $bare = $term</span>"
 _STYLE = '<span style="font-size:13px">'
 
 
@@ -36,17 +37,17 @@ FORMULAS: Mapping[str, Formula] = MappingProxyType(
         ),
         "classifier": Formula(
             f"{_STYLE}μ̂ = μ + <i>s</i>·Σ·∇ log <i>p</i>(y|x<sub>t</sub>)</span>",
-            f"{_STYLE}<i>p</i>(y|x<sub>t</sub>) = $score<br>√(1−ᾱ)·<i>s</i>·‖∇‖ = $noise · $scale · $bare = $term</span>",
+            f"{_STYLE}<i>p</i>(y|x<sub>t</sub>) = $score<br>{_PULL}",
             "Here s = 0 is unguided. DDPM shifts μ so; DDIM and DPM-Solver++ shift ε by −√(1 − ᾱ)·s·∇, which is shown.",
         ),
         "clip": Formula(
             f"{_STYLE}μ̂ = μ + <i>s</i>·Σ·∇ <i>f</i>(x<sub>t</sub>)·<i>g</i>(c)</span>",
-            f"{_STYLE}cosine <i>f</i>·<i>g</i> = $score<br>√(1−ᾱ)·<i>s</i>·‖∇‖ = $noise · $scale · $bare = $term</span>",
+            f"{_STYLE}cosine <i>f</i>·<i>g</i> = $score<br>{_PULL}",
             "Here s = 0 is unguided. ∇ includes CLIP's learned factor on the cosine. ε is shifted by −√(1 − ᾱ)·s·∇.",
         ),
         "clip-x0": Formula(
             f"{_STYLE}μ̂ = μ + <i>s</i>·Σ·∇ <i>f</i>(x₀(x<sub>t</sub>))·<i>g</i>(c)</span>",
-            f"{_STYLE}cosine <i>f</i>(x₀)·<i>g</i> = $score<br>√(1−ᾱ)·<i>s</i>·‖∇‖ = $noise · $scale · $bare = $term</span>",
+            f"{_STYLE}cosine <i>f</i>(x₀)·<i>g</i> = $score<br>{_PULL}",
             "CLIP sees the predicted clean picture; the gradient runs back through the denoiser. s = 0 is unguided.",
         ),
     }

@@ -15,7 +15,7 @@ def column_heading(
     index: int, title: str, column: Column, found: Found, drawn: Sequence[str], missing: str, picture: int
 ) -> ColumnHeading:
     """Title, cost and verdict. `drawn`: titles of the columns drawn; `missing`: why it cannot be drawn, or ""."""
-    note = _lineage(column, found, drawn) or when(column.guidance)
+    note = _lineage(column) or when(column.guidance)
     target = found.run.target if found.run is not None else ""
     if not note and target:
         note = f"class {target}"
@@ -34,8 +34,8 @@ def column_heading(
 
 def cost_line(cost: Cost) -> str:
     """The cost against an unguided run, and the time it took."""
-    times = f"{cost.times:.2f}× cost" if cost.times else f"{cost.evaluations} evaluations"
-    return f"{times}, {cost.seconds:.1f} s" if cost.seconds else times
+    times = f"{cost.times:.2f}×" if cost.times else f"{cost.evaluations} ev."
+    return f"{times}  {cost.seconds:.1f} s" if cost.seconds else times
 
 
 def verdict_line(run: ColumnRun, picture: int) -> tuple[str, str]:
@@ -58,11 +58,10 @@ def verdict_words(verdict: Verdict) -> str:
     return f"The oracle misses: {', '.join(verdict.missing)}."
 
 
-def _lineage(column: Column, found: Found, drawn: Sequence[str]) -> str:
+def _lineage(column: Column) -> str:
     if column.forked_at is None:
         return ""
-    parent = drawn[found.shared[0]] if found.shared is not None else "another"
-    return f"fork of {parent}, step {column.forked_at + 1}"
+    return f"fork at step {column.forked_at + 1}"
 
 
 def _tip(title: str, column: Column, found: Found, missing: str) -> str:
@@ -76,7 +75,8 @@ def _tip(title: str, column: Column, found: Found, missing: str) -> str:
         lines.append(found.problem)
     if found.run is not None and found.whole:
         cost = found.run.cost
-        lines.append(f"{cost.evaluations} evaluations of the denoiser" + _gradients(cost))
+        lines.append(f"{cost.times:.2f} times the cost of an unguided run:")
+        lines.append(f"{cost.evaluations} evaluations{_gradients(cost)}")
         lines += [verdict_words(verdict) for verdict in found.run.verdicts[:1]]
     return "<br>".join(lines)
 

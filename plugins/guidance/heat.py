@@ -27,12 +27,12 @@ def colours() -> Pixels:
 def paint(lengths: NDArray[np.float16], high: float) -> Pixels:
     """Lengths [..., H, W] from 0 to `high` as colours [..., H, W, 3]; longer ones take the brightest."""
     share = np.clip(lengths.astype(np.float32) / max(high, 1e-12), 0, 1)
-    return colours()[(share * 255 + 0.5).astype(np.uint8)]
+    painted: Pixels = colours()[(share * 255 + 0.5).astype(np.uint8)]
+    return painted
 
 
-def reach(term: str, columns: Iterable[Iterable[Step]]) -> float:
-    """The top of a term's scale: the largest of all steps and columns, outliers of each step left out."""
+def reach(term: str, steps: Iterable[Step | None]) -> float:
+    """The top of a term's scale: the largest of these steps, outliers left out; 0 where the term acts in none."""
     row = TERMS.index(term)
-    tops = [step.reach[row] for steps in columns for step in steps]
-    return float(max(tops, default=0.0))
+    return float(max((step.reach[row] for step in steps if step is not None), default=0.0))
 

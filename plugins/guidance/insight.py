@@ -1,4 +1,4 @@
-"""The right column: the formulas with today's numbers, the terms and scores step by step, and what each column costs."""
+"""The right column: the formulas with today's numbers, terms and scores step by step, and what each column costs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QComboBox, QLabel, QWidget
 from studio.ui.cards import Facts
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
+from studio_plugins.guidance.cost_table import CostTable
 from studio_plugins.guidance.formulas import Formulas
 from studio_plugins.guidance.on_stage import Found
-from studio_plugins.guidance.results import Cost
 from studio_plugins.guidance.titles import SCORE_TITLES, SHORT
 from studio_plugins.guidance.trajectory import SCORES, TERMS, Step, Steps
 
@@ -24,10 +24,10 @@ _TIPS = {
     "‖base + terms‖₂": "Length of ε with all guidance, before the sampler clamps x₀",
 }
 _SCORE_TIPS = {
-    "clip": "How well CLIP, which knows noise, finds xₜ described by the prompt. Under CLIP guidance this is what is climbed.",
+    "clip": "How well CLIP, which knows noise, finds xₜ described by the prompt; CLIP guidance climbs it.",
     "clip-clean": "How well CLIP finds the predicted picture x₀ described by the prompt.",
     "classifier": "The classifier's probability of the class the prompt names, at xₜ.",
-    "oracle": "How sure an independent network is that x₀ shows the things asked for; it guides nothing, so it cannot be fooled.",
+    "oracle": "How sure an independent network is that x₀ shows the things asked for. It guides nothing.",
 }
 
 
@@ -47,10 +47,13 @@ class Insight(QWidget):
         section = zones.add_insight("Guidance at this step", first)
         for card in (*others, self.facts):
             section.add(card)
-        self.norms = Curves("step", "‖term‖₂", zones)
+        self.norms = Curves("step", "‖term‖₂", zones, log_y=True)
+        self._none = QLabel("No guidance acts in this column.", zones)
+        self._none.setProperty("tone", "faint")
         self.cosines = Curves("step", "cosine", zones)
         terms = zones.add_insight("Terms of this column", self.norms)
         terms.add(self.cosines)
+        terms.add(self._none)
         self.score = QComboBox(zones)
         for name in SCORES:
             self.score.addItem(SCORE_TITLES[name], name)
@@ -64,8 +67,8 @@ class Insight(QWidget):
         scored = zones.add_insight("Scores of all columns", self.score)
         scored.add(self.scores)
         scored.add(self._who)
-        self.costs = Facts(zones)
-        note = QLabel("GFLOP per picture, counted on the networks in use; × is against one unguided run.", zones)
+        self.costs = CostTable(zones)
+        note = QLabel("Counted, then measured; each × is against the unguided run. Scores are not counted.", zones)
         note.setProperty("tone", "faint")
         note.setWordWrap(True)
         cost = zones.add_insight("Cost", self.costs)
@@ -79,9 +82,9 @@ class Insight(QWidget):
         self._picture = picture
         self._draw_terms(found[chosen].steps)
         self._draw_scores()
-        facts = {title: "–" if there.run is None or not there.whole else cost_text(there.run.cost)
-                 for title, there in zip(titles, found, strict=True)}  # fmt: skip
-        self.costs.set_facts(facts)
+        costs = [there.run.cost if there.run is not None and there.whole else None for there in found]
+        plain = (c.seconds for c in costs if c is not None and abs(c.times - 1) < 1e-9)
+        self.costs.set_costs(titles, costs, next(plain, None))
 
     def show_step(self, step: Step | None, picture: int, terms: tuple[str, ...]) -> None:
         """The numbers of one step of the chosen column."""
@@ -103,15 +106,17 @@ class Insight(QWidget):
         acting = tuple(name for name in TERMS if any(name in step.acting for step in steps))
         x = [step.index + 1 for step in steps]
         n = self._picture
-        norms = {SHORT[name]: [step.norms()[1 + TERMS.index(name), n] for step in steps] for name in acting}
+        # a term that does not act has no place on a logarithmic axis
+        norms = {SHORT[name]: [step.norms()[1 + TERMS.index(name), n] or np.nan for step in steps] for name in acting}
         cosines = {
             f"{SHORT[first]}, {SHORT[second]}": [step.cosine(first, second)[n] for step in steps]
             for first, second in combinations(acting, 2)
         }
         _draw(self.norms, {name: (x, values) for name, values in norms.items()})
         _draw(self.cosines, {name: (x, values) for name, values in cosines.items()})
-        self.cosines.setVisible(len(acting) > 1)
+        self.cosines.setVisible(any(np.isfinite(values).any() for values in cosines.values()))
         self.norms.setVisible(bool(acting))
+        self._none.setVisible(not acting)
 
     def _draw_scores(self) -> None:
         name = str(self.score.currentData())
@@ -123,7 +128,8 @@ class Insight(QWidget):
         _draw(self.scores, series)
         some = any(np.isfinite(values).any() for _, values in series.values())
         drawn = any(steps for _, steps in self._columns)
-        self._who.setText(_SCORE_TIPS[name] if some or not drawn else f"Nobody here gives this score. {_SCORE_TIPS[name]}")
+        nobody = "" if some or not drawn else "Nobody here gives this score. "
+        self._who.setText(nobody + _SCORE_TIPS[name])
 
 
 def _draw(plot: Curves, series: Mapping[str, Series]) -> None:
@@ -133,16 +139,3 @@ def _draw(plot: Curves, series: Mapping[str, Series]) -> None:
     for name, points in series.items():
         known = [(x, y) for x, y in zip(*points, strict=True) if np.isfinite(y)]
         plot.set_series(name, [x for x, _ in known], [y for _, y in known])
-
-
-def cost_text(cost: Cost) -> str:
-    """A column's cost in one line."""
-    parts = [f"{cost.evaluations} ev."]
-    gradients = sum(cost.gradients.values())
-    if gradients:
-        parts[0] = f"{cost.evaluations} + {gradients} grad."
-    if cost.gflop:
-        parts.append(f"{cost.gflop:.3g} GFLOP, {cost.times:.2f}×")
-    if cost.seconds:
-        parts.append(f"{cost.seconds:.2f} s")
-    return ", ".join(parts)

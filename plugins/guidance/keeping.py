@@ -28,7 +28,9 @@ def picture_name(column: int, index: int, batch: int) -> str:
     return f"picture-{column + 1:02}.png" if batch == 1 else f"picture-{column + 1:02}-{index + 1:02}.png"
 
 
-def picture_png(request: GuidanceRequest, column: int, picture: Pixels, provenance: Mapping[str, Any], index: int) -> bytes:
+def picture_png(
+    request: GuidanceRequest, column: int, picture: Pixels, provenance: Mapping[str, Any], index: int
+) -> bytes:
     """One picture as PNG with the whole comparison inside, and which column and picture of it this is."""
     made = {**provenance, "column": column, "picture": index, "seed": request.seed + index}
     text = parameters_text(request, column, picture.shape[0], index)
@@ -92,20 +94,18 @@ def read_back(store: ResultsStore, record_id: str) -> Comparison:
     try:
         steps = read(files[STEPS_FILE]) if STEPS_FILE in files else ((),) * len(pictures)
         runs = tuple(
-            ColumnRun.of_summary(stored, *found)
-            for stored, *found in zip(record.metrics["columns"], steps, pictures, strict=True)
+            ColumnRun.of_summary(stored, found, picture)
+            for stored, found, picture in zip(record.metrics["columns"], steps, pictures, strict=True)
         )
     except (StepsUnreadable, KeyError, TypeError, ValueError) as error:
         text = str(error) if isinstance(error, StepsUnreadable) else "The figures of this comparison cannot be read."
-        empty = {"cost": _NO_COST, "verdicts": [], "shared": None, "target": "", "problem": ""}
-        runs = tuple(ColumnRun.of_summary(empty, (), picture) for picture in pictures)
+        runs = tuple(ColumnRun.of_summary(_NO_FIGURES, (), picture) for picture in pictures)
         return Comparison(request, runs, record.provenance, record.id, text)
     return Comparison(request, runs, record.provenance, record.id)
 
 
-_NO_COST: Mapping[str, Any] = {
-    "evaluations": 0, "gradients": {}, "gflop": 0.0, "times": 0.0, "seconds": 0.0, "computed": 0,
-}  # fmt: skip
+_NO_COST = {"evaluations": 0, "gradients": {}, "gflop": 0.0, "times": 0.0, "seconds": 0.0, "computed": 0}
+_NO_FIGURES: Mapping[str, Any] = {"cost": _NO_COST, "verdicts": (), "shared": None, "target": "", "problem": ""}
 
 
 def _pictures(files: Mapping[str, Path], column: int, batch: int, record: ResultRecord) -> Pixels:

@@ -18,7 +18,7 @@ from studio_plugins.guidance.trajectory import Step, Steps
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What there is of a column: its steps so far; `run` when it is finished; `whole` unless they are a part of another's.
+    """What there is of a column: its steps so far, `run` when it is finished, `whole` unless they are those of another.
 
     shared: (place of another column, how many steps are the same), for the steps that were not drawn twice.
     """
@@ -83,6 +83,11 @@ class Shown(QObject):
         """A whole comparison at once."""
         self._steps = [[] for _ in result.columns]
         self.finish(result, files or {})
+
+    @property
+    def rounds(self) -> int:
+        """How many steps all columns have that can go on."""
+        return min((len(steps) for c, steps in enumerate(self._steps) if c not in self._problems), default=0)
 
     @property
     def complete(self) -> bool:

@@ -56,8 +56,10 @@ def open_bench(request: GuidanceRequest, ctx: JobContext) -> Opening:
     scorer = Scorer()
     if request.probes:
         scorer = yield from _open_scorer(request, model, ctx)
+        digests |= scorer.digests
     weights = tuple(digests.values())
-    if request.weights and any(then and now and then != now for then, now in zip(request.weights, weights, strict=True)):
+    then = request.weights or weights
+    if any(old and new and old != new for old, new in zip(then, weights, strict=True)):
         yield Log("The weights are not those these settings were made with: the pictures will differ.", "warning")
     return Bench(request.replace(weights=weights), model, guidings, scorer)
 
@@ -69,7 +71,7 @@ def every_guidance(request: GuidanceRequest) -> list[Guidance]:
 
 
 def measure(bench: Bench, ctx: JobContext) -> Generator[Event | Offload, Any, dict[str, float]]:
-    """GFLOP per picture of one evaluation of the denoiser, and of each gradient in use, by name; counted once a setup."""
+    """GFLOP per picture of an evaluation of the denoiser, and of each gradient in use, by name; counted once a setup."""
     request, model = bench.request, bench.model
 
     def kept(name: str, counted: Any) -> float:

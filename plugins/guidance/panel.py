@@ -48,7 +48,7 @@ class GuidancePanel(Panel):
     def build(self) -> None:
         self.shelf = Shelf(self.context.panel_dir)
         problems, _ = self.shelf.look()
-        self.companions = Companions(self.shelf.own)
+        self.companions = Companions(self.context.panel_dir)
         self.companions.look()
         self.columns = Columns(self)
         self.zones = PanelLayout(self)
@@ -81,7 +81,7 @@ class GuidancePanel(Panel):
         desk.busy.connect(self.run_bar.cancel.setEnabled)
         desk.status.connect(self.bar.show_status)
         desk.added.connect(stage.added)
-        desk.added.connect(lambda _column, _step: self._look())
+        stage.advanced.connect(self._look)
         desk.settings_read.connect(self._picture_read)
         self.run_bar.cancelled.connect(desk.cancel)
         self.shown.changed.connect(self._drawn)
@@ -166,7 +166,7 @@ class GuidancePanel(Panel):
         if self._can_fork():
             self.columns.fork(self.stage.step)
             self.message(
-                f"The new column shares the first {self.columns.column.forked_at + 1} steps. Guide it in another way, "
+                f"The new column shares the first {self.stage.step + 1} steps. Guide it in another way, "
                 "then press Compare: only its other steps are drawn.",
                 "info",
             )

@@ -1,4 +1,4 @@
-"""Small jobs that touch the disk, for the quick lane: read a comparison back, read a picture's settings, export, keep."""
+"""Small jobs that touch the disk, for the quick lane: read a comparison or a picture's settings, export, keep."""
 
 from __future__ import annotations
 

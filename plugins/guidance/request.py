@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from studio.host.request import Idle, Request, ui
+from studio.models.guiding import GuidanceKind
 
 Course = Literal["constant", "interval", "ramp"]
 Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
@@ -47,7 +48,7 @@ class Guidance(Request):
     free: bool = ui(False, title="Classifier-free", help="ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)): two evaluations a step.")
     free_scale: float = ui(
         3.0,
-        title="s",
+        title="Scale s",
         help="Scale of classifier-free guidance: 1 is unguided, more follows the prompt harder, 0 ignores it.",
         ge=0.0,
         le=20.0,
@@ -64,7 +65,7 @@ class Guidance(Request):
         False, title="Classifier", help="The gradient of log p(y|x_t) of a classifier that knows noise."
     )
     classifier_scale: float = ui(
-        4.0, title="s", help="Scale of the classifier's gradient: 0 is unguided.", ge=0.0, le=100.0, step=0.1
+        4.0, title="Scale s", help="Scale of the classifier's gradient: 0 is unguided.", ge=0.0, le=100.0, step=0.1
     )
     classifier_class: str = ui(
         "",
@@ -77,7 +78,7 @@ class Guidance(Request):
         False, title="CLIP", help="The gradient of f(x_t)·g(c): how well a CLIP that knows noise finds x_t described."
     )
     clip_scale: float = ui(
-        1.0, title="s", help="Scale of CLIP's gradient: 0 is unguided.", ge=0.0, le=100.0, step=0.1
+        3.0, title="Scale s", help="Scale of CLIP's gradient: 0 is unguided.", ge=0.0, le=100.0, step=0.1
     )
     clip_x0: bool = ui(
         False,
@@ -88,7 +89,7 @@ class Guidance(Request):
         ),
     )
     clip_x0_scale: float = ui(
-        1.0, title="s", help="Scale of the gradient of CLIP on x₀: 0 is unguided.", ge=0.0, le=100.0, step=0.1
+        1.0, title="Scale s", help="Scale of the gradient of CLIP on x₀: 0 is unguided.", ge=0.0, le=100.0, step=0.1
     )
     clip_prompt: str = ui(
         "",
@@ -138,9 +139,14 @@ class Guidance(Request):
         return {name: Idle("", hidden=True) for name, relevant in shown.items() if not relevant}
 
     @property
-    def terms(self) -> tuple[str, ...]:
+    def terms(self) -> tuple[GuidanceKind, ...]:
         """The kinds that act, by the names their terms have."""
-        on = {"classifier-free": self.free, "classifier": self.classifier, "clip": self.clip, "clip-x0": self.clip_x0}
+        on: dict[GuidanceKind, bool] = {
+            "classifier-free": self.free,
+            "classifier": self.classifier,
+            "clip": self.clip,
+            "clip-x0": self.clip_x0,
+        }
         return tuple(name for name, ticked in on.items() if ticked)
 
     @property
@@ -235,6 +241,7 @@ class GuidanceRequest(Request):
         help="What the pictures should show; the same for every column.",
         widget="prompt",
         placeholder=EXAMPLE_PROMPT,
+        lines=3,
     )
     columns: tuple[Column, ...] = ui(DEFAULT_COLUMNS, title="Columns", widget="hidden", sweepable=False)
     seed: int = ui(
@@ -346,5 +353,10 @@ class GuidanceRequest(Request):
         return {} if self.sampler == "ddim" else {"eta": Idle("Only DDIM uses it.")}
 
     def same_noise(self, other: GuidanceRequest) -> bool:
-        """Whether all but the columns (and whether they are scored) is the same, so that steps can be shared."""
-        return self.replace(columns=other.columns, probes=other.probes) == other
+        """Whether all but the columns (and whether they are scored) is the same, so that steps can be shared.
+
+        Weights are compared where both know theirs: those of networks that were not needed are not filled in.
+        """
+        if any(mine and theirs and mine != theirs for mine, theirs in zip(self.weights, other.weights, strict=False)):
+            return False
+        return self.replace(columns=other.columns, probes=other.probes, weights=other.weights) == other

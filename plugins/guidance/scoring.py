@@ -43,6 +43,12 @@ class Scorer:
         self._classifier, self._target = classifier, target
         self._oracle, self._scene = oracle, scene
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the weights of those who look, by kind."""
+        looking = {"clip": self._clip, "classifier": self._classifier}
+        return {kind: network.sha256 for kind, network in looking.items() if network is not None}
+
     def scores(self, record: StepRecord) -> NDArray[np.float32]:
         """[len(SCORES), N]."""
         import torch
@@ -96,10 +102,12 @@ class Scorer:
     def _probability(self, x: Tensor, t: Tensor) -> Tensor:
         if self._classifier is None or self._target is None:
             return _unknown(x)
-        return self._classifier(x, t).softmax(dim=1)[:, self._classifier.index(self._target)]
+        probability: Tensor = self._classifier(x, t).softmax(dim=1)[:, self._classifier.index(self._target)]
+        return probability
 
     def _sure(self, x0: Tensor) -> Tensor:
         """How sure the oracle is of the object it is least sure of, among those asked for."""
+        import torch
         import torch.nn.functional as F
 
         if self._oracle is None or self._scene is None:
@@ -111,10 +119,7 @@ class Scorer:
             heat[:, self._oracle.config.nouns.index(noun)].flatten(1).topk(number).values[:, -1]
             for noun, number in asked.items()
         ]
-        least = sure[0]
-        for other in sure[1:]:
-            least = least.minimum(other)
-        return least.to(x0.device)
+        return torch.stack(sure).amin(dim=0).to(x0.device)
 
 
 _WORDS = {"nouns": "the things", "background": "the background", "relation": "where they are", "size": "the size"}

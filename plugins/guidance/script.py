@@ -82,7 +82,8 @@ def script(request: GuidanceRequest, provenance: Mapping[str, Any] | None = None
     companions = _CLIP.format(name=request.clip_model) if any(g.needs_clip for g in guidances) else ""
     if any(g.classifier for g in guidances):
         companions += _CLASSIFIER.format(name=request.classifier_model)
-    lines = [_column(i, column, title) for i, (column, title) in enumerate(zip(request.columns, titles_of(request.columns), strict=True))]
+    titles = titles_of(request.columns)
+    lines = [_column(i, column, titles[i]) for i, column in enumerate(request.columns)]
     return _TEMPLATE.format(
         title=_docstring(request.prompt),
         prompt=request.prompt,
@@ -119,10 +120,13 @@ def _arguments(guidance: Guidance) -> str:
             parts.append(f"negative={guidance.negative!r}")
     guides = []
     if guidance.classifier:
-        target = repr(guidance.classifier_class) if guidance.classifier_class else "target_of(PROMPT, classifier.classes)"
+        chosen = guidance.classifier_class
+        target = repr(chosen) if chosen else "target_of(PROMPT, classifier.classes)"
         y = f"torch.tensor([classifier.index({target})] * len(SEEDS), device=DEVICE)"
         guides.append(f"ClassifierGuidance(classifier, {y}, {_scale(guidance, guidance.classifier_scale)}, T=T)")
-    text = f"encode_weighted(clip, [{guidance.clip_prompt!r}] * len(SEEDS))" if guidance.clip_prompt.strip() else "clip.encode_text([PROMPT] * len(SEEDS))"
+    text = "clip.encode_text([PROMPT] * len(SEEDS))"
+    if guidance.clip_prompt.strip():
+        text = f"encode_weighted(clip, [{guidance.clip_prompt.strip()!r}] * len(SEEDS))"
     if guidance.clip:
         guides.append(f"ClipGuidance(clip, {text}, {_scale(guidance, guidance.clip_scale)}, T=T)")
     if guidance.clip_x0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -53,14 +54,16 @@ def exportables(shown: Shown, table: OnTable, step: int, plots: Sequence[tuple[s
             pixels = run.pictures[table.picture]
             text = parameters_text(request, c, pixels.shape[0], table.picture)
             data = Picture(pixels, envelope(request.kind, request.to_dict(), made), text)
-            found.append(Exportable(f"picture of column {c + 1}", "image", lambda data=data: data))
+            found.append(Exportable(f"picture of column {c + 1}", "image", partial(_same, data)))
     return found
 
 
-def table_picture(table: OnTable, step: int) -> Pixels:
-    """All rows of all columns at a step as one picture with headings."""
-    tops = {term: heat.reach(term, [there.steps for there in table.found]) for term in table.terms}
-    cells = _cells(table, step, tops)
+def table_picture(table: OnTable, step: int, tops: dict[str, float] | None = None) -> Pixels:
+    """All rows of all columns at a step as one picture with headings; tops: of the terms' scales, None for the step's."""
+    steps = [there.steps[step] if step < len(there.steps) else None for there in table.found]
+    if tops is None:
+        tops = {term: heat.reach(term, steps) for term in table.terms}
+    cells = _cells(steps, table.picture, tops)
     some = next(cell for cell in cells if cell is not None)
     at = next(there.steps[min(step, len(there.steps) - 1)] for there in table.found if there.steps)
     labels = GridLabels(
@@ -73,9 +76,11 @@ def table_picture(table: OnTable, step: int) -> Pixels:
 
 
 def animation(table: OnTable) -> Animation:
-    """The table at every step."""
+    """The table at every step, each term's scale the same throughout."""
     longest = max(len(there.steps) for there in table.found)
-    frames = np.stack([table_picture(table, i) for i in range(longest)])
+    steps = [step for there in table.found for step in there.steps]
+    tops = {term: heat.reach(term, steps) for term in table.terms}
+    frames = np.stack([table_picture(table, i, tops) for i in range(longest)])
     return Animation(frames, fps=max(3.0, min(12.0, longest / 3)), hold=2.0)
 
 
@@ -97,6 +102,10 @@ def curves(table: OnTable) -> Table:
     return Table(columns)
 
 
+def _same(picture: Picture) -> Picture:
+    return picture
+
+
 def _heading(title: str, there: Found) -> str:
     if there.run is None or not there.whole:
         return title
@@ -105,9 +114,8 @@ def _heading(title: str, there: Found) -> str:
     return f"{title}: {cost_line(there.run.cost).replace('×', 'x')}{shows}"
 
 
-def _cells(table: OnTable, step: int, tops: dict[str, float]) -> list[Pixels | None]:
-    n = table.picture
-    steps: list[Step | None] = [there.steps[step] if step < len(there.steps) else None for there in table.found]
+def _cells(steps: Sequence[Step | None], n: int, tops: dict[str, float]) -> list[Pixels | None]:
+    """All rows of picture n, row by row."""
     cells: list[Pixels | None] = [None if s is None else s.noisy[n] for s in steps]
     cells += [None if s is None else s.picture[n] for s in steps]
     for term, top in tops.items():

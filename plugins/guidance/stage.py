@@ -1,4 +1,4 @@
-"""The centre: all columns side by side at one step, x_t, x0 and the heat of every guidance term, and the one timeline."""
+"""The centre: all columns side by side at one step, x_t, x0 and the heat of every guidance term, and one timeline."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ _TIPS = {
     "xₜ": "What the network sees at this step, noise included; the same noise in every column to begin with",
     "x₀": "The picture predicted at this step, guidance included",
 }
-_HEAT = "Length over the colour channels, pixel by pixel; one scale for the row and all steps."
+_HEAT = "Its length over the colour channels, pixel by pixel; one scale for all columns at this step."
 
 
 class Stage(QWidget):
     """Shows the columns of a `Columns` model as far as a `Shown` has drawn them.
 
-    `missing` says why a guidance cannot act. Signals: `step_moved` (index), `hovered` (what is under the pointer, in
-    words), `menu_asked` (column, place).
+    `missing` says why a guidance cannot act. Signals: `step_moved` (index), `advanced` (all columns have one more
+    step), `hovered` (what is under the pointer, in words), `menu_asked` (column, place).
     """
 
     step_moved = Signal(int)
+    advanced = Signal()
     hovered = Signal(str)
     menu_asked = Signal(int, QPoint)
 
@@ -109,13 +110,15 @@ class Stage(QWidget):
     # --- following a run ---
 
     def added(self, column: int, step: Step) -> None:
-        """A column has one more step; it is shown unless the person has gone back."""
+        """A column has one more step. Once all have it, it is shown, unless the person has gone back."""
+        if self._shown.rounds <= step.index:
+            return
         if self._following and step.index != self.timeline.value:
             self._go_to(step.index)
-        if self._shown.request is not None and column < len(self._shown.request.columns):
-            if self._shown.request.columns[column] == self._columns.column:
-                self.timeline.set_thumbnail(step.index, step.picture[self._picture])
+        else:
+            self._fill_timeline()
         self.refresh()
+        self.advanced.emit()
 
     def _new_comparison(self) -> None:
         request = self._shown.request
@@ -179,21 +182,21 @@ class Stage(QWidget):
             for c in range(len(columns))
         ]
         self.table.set_columns(headings)
-        rows, tops = self._row_headings(found)
+        steps = [there.steps[self.step] if 0 <= self.step < len(there.steps) else None for there in found]
+        rows, tops = self._row_headings(steps)
         self.table.set_rows(rows)
-        for c, there in enumerate(found):
-            step = there.steps[self.step] if 0 <= self.step < len(there.steps) else None
+        for c, (there, step) in enumerate(zip(found, steps, strict=True)):
             faded = there.shared is not None and self.step < there.shared[1]
             whose = f"= {drawn[there.shared[0]]}" if faded and there.shared is not None else ""
             self._fill_column(c, there, step, tops, whose)
 
-    def _row_headings(self, found: list[Found]) -> tuple[list[RowHeading], dict[str, float]]:
+    def _row_headings(self, steps: list[Step | None]) -> tuple[list[RowHeading], dict[str, float]]:
         rows = [RowHeading(name, _TIPS[name]) for name in ("xₜ", "x₀") if self._rows[name]]
         tops: dict[str, float] = {}
         for term in self.terms() if self._rows["terms"] else ():
-            tops[term] = heat.reach(term, [there.steps for there in found])
-            title = f"‖{SHORT[term]}‖" if len(SHORT[term]) < 8 else "‖" + SHORT[term].replace(" on", "\non") + "‖"
-            rows.append(RowHeading(title, f"{TERM_TIPS[term]}. {_HEAT}", heat.colours(), 0.0, tops[term]))
+            tops[term] = heat.reach(term, steps)
+            tip = f"{TERM_TIPS[term]}. {_HEAT}"
+            rows.append(RowHeading(f"{SHORT[term]}\n‖term‖", tip, heat.colours(), 0.0, tops[term]))
         return rows, tops
 
     def _fill_column(self, c: int, there: Found, step: Step | None, tops: dict[str, float], whose: str) -> None:
@@ -202,7 +205,8 @@ class Stage(QWidget):
             if not self._rows[name]:
                 continue
             if step is None:
-                note = "" if row or self._shown.request is None else "stopped" if there.problem else "not drawn"
+                waiting = row or there.whole or self._shown.request is None
+                note = "stopped" if there.problem and not row else "" if waiting else "not drawn"
                 self.table.set_cell(row, c, None, note=note)
             else:
                 picture, values = (step.noisy, step.x_t) if name == "xₜ" else (step.picture, step.x0)

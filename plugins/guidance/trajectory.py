@@ -117,14 +117,16 @@ def read(path: Path) -> tuple[Steps, ...]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
-                raise StepsUnreadable(f"“{path.name}” holds more than {MAX_FILE_BYTES >> 20} MiB; it is not a step file.")
+                limit = MAX_FILE_BYTES >> 20
+                raise StepsUnreadable(f"“{path.name}” holds more than {limit} MiB; it is not a step file.")
         with np.load(path, allow_pickle=False) as data:
             count = int(data["columns"])
             return tuple(_column(data, c) if int(data[f"{c}.total"]) else () for c in range(count))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, StepsUnreadable):
             raise
-        raise StepsUnreadable(f"The steps of this comparison cannot be read ({error}); its pictures are whole.") from error
+        text = f"The steps of this comparison cannot be read ({error}); its pictures are whole."
+        raise StepsUnreadable(text) from error
 
 
 def _column(data: Any, c: int) -> Steps:

@@ -84,7 +84,7 @@ class PictureTable(QAbstractScrollArea):
         note: str = "",
         faded: bool = False,
     ) -> None:
-        """Fill a cell. values [H, W] or [H, W, C]: read out under the pointer instead of the colour. Raises IndexError."""
+        """Fill a cell; values [H, W] or [H, W, C] are read out instead of the colour. Raises IndexError."""
         image = None if picture is None else to_qimage(picture)
         self._cells[row][column] = Cell(image, values, note, faded)
         self.viewport().update()
@@ -155,7 +155,7 @@ class PictureTable(QAbstractScrollArea):
     # --- geometry ---
 
     def _head(self) -> int:
-        return EDGE + LINE * (1 + max((len(heading.lines) for heading in self._columns), default=0)) + 6
+        return EDGE + LINE * (2 + max((len(heading.lines) for heading in self._columns), default=0)) + 6
 
     def _geometry(self) -> tuple[int, int]:
         """(pitch of the columns, side of a cell) in pixels."""
@@ -178,7 +178,7 @@ class PictureTable(QAbstractScrollArea):
     def menu_rect(self, column: int) -> QRect:
         """Where a heading's three dots are."""
         box = self.heading_rect(column)
-        return QRect(box.right() - MENU - 2, EDGE - 3, MENU, MENU)
+        return QRect(box.right() - MENU - 6, EDGE + 2 * LINE - 1, MENU, MENU)
 
     def _relayout(self) -> None:
         _, side = self._geometry()
@@ -271,8 +271,8 @@ class PictureTable(QAbstractScrollArea):
         if column >= 0 and place.y() < self._head():
             return self._columns[column].tip
         if place.x() < LEFT:
-            rows = (r for r in range(len(self._rows)) if self.cell_rect(r, 0).top() <= place.y() <= self.cell_rect(r, 0).bottom())
-            row = next(rows, -1)
+            boxes = (self.cell_rect(r, 0) for r in range(len(self._rows)))
+            row = next((r for r, box in enumerate(boxes) if box.top() <= place.y() <= box.bottom()), -1)
             return self._rows[row].tip if row >= 0 and place.y() >= self._head() else ""
         return ""
 

@@ -42,9 +42,9 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """All numbers with the same digits after the point; very large and very small ones as powers of ten."""
-        step = abs(spacing * scale)
-        if self.logMode or not step > 0:
+        if self.logMode or not abs(spacing * scale) > 0:  # a logarithmic axis has no spacing
             return list(super().tickStrings(values, scale, spacing))
+        step = abs(spacing * scale)
         shown = [value * scale + 0.0 for value in values]
         if step < 1e-5 or max((abs(value) for value in shown), default=0.0) >= 1e7:
             return [f"{value:.6g}" for value in shown]

@@ -42,7 +42,7 @@ class RowHeading:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A picture, the numbers behind its colours, a remark at its lower edge; faded when it belongs to another column."""
+    """A picture, the numbers behind its colours, a remark at its lower edge; faded when another column owns it."""
 
     image: QImage | None = None
     values: npt.NDArray[Any] | None = None
@@ -55,7 +55,7 @@ def paint_cell(painter: QPainter, cell: Cell, rect: QRect, seen: QRectF, pixel: 
     colours = theme()
     if cell.image is None:
         painter.setPen(QPen(colours.color("border"), 1))
-        painter.setBrush(colours.color("surface"))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect, 4, 4)
     else:
         painter.setOpacity(0.35 if cell.faded else 1.0)
@@ -118,14 +118,16 @@ def paint_column_heading(
     bold.setBold(True)
     painter.setFont(bold)
     painter.setPen(colours.color("text"))
-    _line(painter, heading.title, QRect(x, EDGE, menu.left() - x - 2, LINE))
+    for i, part in enumerate(_two_lines(painter, heading.title, inner.right() - x)):
+        _line(painter, part, QRect(x, EDGE + LINE * i, inner.right() - x, LINE))
     painter.setPen(colours.color("muted"))
     _line(painter, "⋯", menu, Qt.AlignmentFlag.AlignCenter)
     painter.setFont(_font("small"))
     for i, text in enumerate(heading.lines):
         last = i == len(heading.lines) - 1
         painter.setPen(colours.color(heading.tone if last else "muted"))
-        line = QRect(inner.left() + 6, EDGE + LINE * (i + 1) + 2, inner.width() - 10, LINE)
+        right = menu.left() if i == 0 else inner.right()  # the dots stand in the first of these lines
+        line = QRect(inner.left() + 6, EDGE + LINE * (i + 2) + 2, right - inner.left() - 8, LINE)
         _line(painter, text, line)
 
 
@@ -138,7 +140,7 @@ def paint_row_heading(painter: QPainter, heading: RowHeading, rect: QRect) -> No
     for word in heading.title.split("\n"):
         _line(painter, word, box)
         box.translate(0, LINE)
-    if heading.colours is None or rect.bottom() - box.top() < 2 * LINE:
+    if heading.colours is None or heading.high <= heading.low or rect.bottom() - box.top() < 2 * LINE:
         return
     bar = QRect(EDGE, box.top() + 3, 8, rect.bottom() - box.top() - 3)
     ramp = to_qimage(np.ascontiguousarray(heading.colours[::-1, None]))
@@ -148,6 +150,15 @@ def paint_row_heading(painter: QPainter, heading: RowHeading, rect: QRect) -> No
     ends = QRect(bar.right() + 5, bar.top() - 1, LEFT - bar.right() - 6, bar.height() + 2)
     painter.drawText(ends, Qt.AlignmentFlag.AlignTop, f"{heading.high:.2g}")
     painter.drawText(ends, Qt.AlignmentFlag.AlignBottom, f"{heading.low:.2g}")
+
+
+def _two_lines(painter: QPainter, text: str, width: int) -> list[str]:
+    """A title in at most two lines, as many words as fit into `width` pixels, the rest below."""
+    words, metrics = text.split(" "), painter.fontMetrics()
+    fitting = (n for n in range(1, len(words) + 1) if metrics.horizontalAdvance(" ".join(words[:n])) <= width)
+    count = max(fitting, default=1)
+    below = " ".join(words[count:])
+    return [" ".join(words[:count]), *([below] if below else [])]
 
 
 def _line(

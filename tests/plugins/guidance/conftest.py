@@ -98,8 +98,9 @@ def guidance_room(qtbot, tmp_path, bundled):
     def make(state=None, steps=4, **fields):
         folder = tmp_path / "panel"
         folder.mkdir(exist_ok=True)
+        settings = SettingsStore(tmp_path / "s.toml")
         context = PanelContext(
-            "guidance", engine, store, SettingsStore(tmp_path / "s.toml"), CommandRegistry(), ExportService(), folder, window
+            "guidance", engine, store, settings, CommandRegistry(), ExportService(), folder, window
         )
         panel = GuidancePanel(context)
         qtbot.addWidget(panel)

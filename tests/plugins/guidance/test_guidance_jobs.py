@@ -80,7 +80,7 @@ def test_base_and_terms_add_up_to_what_the_sampler_used(monkeypatch):
     kept = []
     real = drawing._arrays
     monkeypatch.setattr(drawing, "_arrays", lambda record: (kept.append(record), real(record))[1])
-    request = tiny_request(sampler="ddim", columns=(MIXED,), steps=6)
+    request = tiny_request(sampler="ddim", columns=(MIXED,), steps=16)
     done, _ = run(request)
     checked = 0
     for step, record, after in zip(done.columns[0].steps, kept, [*kept[1:], None], strict=True):
@@ -100,7 +100,7 @@ def test_base_and_terms_add_up_to_what_the_sampler_used(monkeypatch):
         wanted_x = b**0.5 * x0 + (1 - b) ** 0.5 * (record.x_t - a**0.5 * x0) / (1 - a) ** 0.5
         assert torch.allclose(wanted_x[unclamped], record.x[unclamped], atol=2e-4)
         checked += int(unclamped.sum())
-    assert checked > 100
+    assert checked > 30
 
 
 def test_heat_is_the_length_of_the_term_over_the_channels():
@@ -121,7 +121,8 @@ def test_a_fork_with_the_same_guidance_is_bit_identical_and_computes_only_the_re
     parent = read_back(store, done.record_id)
     store.close()
     bench = opened(request)
-    runner = drawing.Runner(bench.model, bench.request, MIXED, bench.guidings, bench.scorer, parent.columns[0].steps[: at + 1])
+    shared = parent.columns[0].steps[: at + 1]
+    runner = drawing.Runner(bench.model, bench.request, MIXED, bench.guidings, bench.scorer, shared)
     for _ in range(5 - at):
         runner.advance()
     assert all(same(mine, theirs) for mine, theirs in zip(runner.steps, parent.columns[0].steps, strict=True))
@@ -252,7 +253,7 @@ def test_numbers_out_of_bounds_are_noticed(monkeypatch):
     def broken(record):
         arrays = real(record)
         if record.index == 1:
-            arrays[1][0, 0, 0, 0] = np.nan
+            arrays["x"][0, 0, 0, 0] = np.nan
         return arrays
 
     monkeypatch.setattr(drawing, "_arrays", broken)

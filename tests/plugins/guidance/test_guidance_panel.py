@@ -26,16 +26,20 @@ def click(qtbot, button):
 def test_one_click_draws_every_column_from_the_same_noise(qtbot, guidance_room):
     panel = guidance_room()
     table = panel.stage.table
-    assert [h.title for h in table.headings()] == ["No guidance", "Classifier 4", "CLIP 1", "CFG 3", "CFG 3 + CLIP 1"]
+    assert [h.title for h in table.headings()] == ["No guidance", "Classifier 4", "CLIP 3", "CFG 3", "CFG 3 + CLIP 3"]
     click(qtbot, panel.zones.primary)
     drawn(qtbot, panel)
     assert panel.last_message is None and len(guidance_room.store.records()) == 1
-    assert [row.title for row in table.row_headings()] == ["xₜ", "x₀", "‖CFG‖", "‖Classifier‖", "‖CLIP‖"]
+    rows = [row.title.split("\n")[0] for row in table.row_headings()]
+    assert rows == ["xₜ", "x₀", "CFG", "Classifier", "CLIP"]
     panel.stage.timeline.set_value(0)
     noise = [panel.stage.step_of(c).x_t for c in range(5)]
     assert all((other == noise[0]).all() for other in noise)
     assert table.image(2, 0) is None and table.image(2, 3) is not None and table.image(4, 4) is not None
-    assert "×" in table.headings()[3].lines[1] and "2.00×" in table.headings()[3].lines[1]
+    assert table.headings()[3].lines[1].startswith("2.00×")
+    costs = [panel.insight.costs.row(c) for c in range(5)]
+    assert costs[0][1] == "4" and costs[0][3] == "1.00" and costs[0][5] == "1.00"
+    assert costs[3][1] == "8" and costs[3][3] == "2.00" and costs[2][1] == "4+4"
 
 
 def test_the_mouse_adds_moves_copies_and_removes_columns(qtbot, guidance_room):
@@ -65,7 +69,7 @@ def test_ticking_a_guidance_shows_its_settings_and_names_the_column(qtbot, guida
     assert form.field("clip_scale").isHidden() and form.field("course").isHidden()
     form.field("clip").focus_widget().click()
     assert not form.field("clip_scale").isHidden() and panel.columns.column.guidance.clip
-    assert panel.stage.table.headings()[0].title == "CLIP 1"
+    assert panel.stage.table.headings()[0].title == "CLIP 3 (1)"
     form.set_fields({"course": "interval", "stop": 0.5})
     assert panel.stage.table.headings()[0].lines[0] == "from 0% to 50%"
 
@@ -89,7 +93,7 @@ def test_a_fork_shares_steps_and_draws_only_the_rest(qtbot, guidance_room):
     assert not (steps[2][5].x == steps[1][5].x).all()
     assert panel.stage.found(0).run.cost.computed == 0, "columns drawn before are not drawn again"
     panel.stage.timeline.set_value(1)
-    assert "CFG 3" in panel.stage.table.note(0, 2) and panel.stage.table.headings()[2].lines[0] == "fork of CFG 3, step 3"
+    assert "CFG 3" in panel.stage.table.note(0, 2) and panel.stage.table.headings()[2].lines[0] == "fork at step 3"
     panel.stage.timeline.set_value(4)
     assert panel.stage.table.note(0, 2) == ""
 
@@ -118,7 +122,8 @@ def test_pointing_at_a_pixel_says_its_value(qtbot, guidance_room):
     rect = table.cell_rect(2, 3)
     qtbot.mouseMove(table.viewport(), rect.center())
     said = panel.bar._status.text()
-    at = int(16 * (rect.center().x() - rect.x()) / rect.width()), int(16 * (rect.center().y() - rect.y()) / rect.height())
+    place = rect.center() - rect.topLeft()
+    at = int(16 * place.x() / rect.width()), int(16 * place.y() / rect.height())
     assert f"x {at[0]}  y {at[1]}" in said and f"{step.heat[0, 0, at[1], at[0]]:.4g}" in said
 
 
@@ -145,7 +150,7 @@ def test_everything_comes_back_at_the_next_start(qtbot, guidance_room):
     again = guidance_room(state)
     drawn(qtbot, again)
     assert again.columns.all == panel.columns.all and again.columns.current == 1
-    assert [row.title for row in again.stage.table.row_headings()] == ["x₀", "‖CLIP‖"]
+    assert [row.title for row in again.stage.table.row_headings()] == ["x₀", "CLIP\n‖term‖"]
     mine, theirs = (p.stage.step_of(1) for p in (again, panel))
     assert (mine.x == theirs.x).all() and (mine.gram == theirs.gram).all() and (mine.heat == theirs.heat).all()
     assert again.stage.table.headings()[1].lines == panel.stage.table.headings()[1].lines

@@ -37,7 +37,8 @@ def test_forks_share_steps_whichever_stands_first():
     parent = Column(guidance=FREE)
     child = parent.fork(4).model_copy(update={"guidance": Guidance(clip=True)})
     grandchild = child.fork(7).model_copy(update={"guidance": Guidance(classifier=True)})
-    assert [c.guidance_at(4) == FREE and c.guidance_at(5) != FREE for c in (parent, child, grandchild)] == [False, True, True]
+    turned = [c.guidance_at(4) == FREE != c.guidance_at(5) for c in (parent, child, grandchild)]
+    assert turned == [False, True, True]
     assert parent.same_steps(child, 20) == 5 and child.same_steps(grandchild, 20) == 8
     assert parent.same_steps(grandchild, 20) == 5
     assert shared_steps((child, parent, grandchild), 2, 20) == (0, 8)
@@ -49,6 +50,9 @@ def test_noise_is_the_same_only_when_all_else_is():
     request = GuidanceRequest()
     assert request.same_noise(request.replace(columns=(Column(),), probes=False))
     assert not request.same_noise(request.replace(seed=1))
+    made = request.replace(weights=("a" * 64, "b" * 64, ""))
+    assert request.same_noise(made) and made.same_noise(request.replace(weights=("a" * 64, "", "c" * 64)))
+    assert not made.same_noise(request.replace(weights=("a" * 64, "d" * 64, "")))
 
 
 def test_titles_say_what_guides():
@@ -64,7 +68,7 @@ def test_companions_say_why_a_column_cannot_be_drawn(bundled, tmp_path):
     from studio.models.catalog import find_models
     from tests.plugins.guidance.conftest import write_tiny_clip
 
-    write_tiny_clip(tmp_path / "large-clip", size=32)
+    write_tiny_clip(tmp_path / "models" / "large-clip", size=32)
     companions = Companions(tmp_path)
     companions.look()
     (model,) = find_models()[0]
@@ -75,7 +79,7 @@ def test_companions_say_why_a_column_cannot_be_drawn(bundled, tmp_path):
 
     assert missing(Guidance(clip=True, classifier=True, free=True)) == ""
     assert "no CLIP “gone”" in missing(Guidance(clip_x0=True), clip_model="gone")
-    assert "32×32" in missing(Guidance(clip=True), clip_model=str(tmp_path / "large-clip"))
+    assert "32×32" in missing(Guidance(clip=True), clip_model=str(tmp_path / "models" / "large-clip"))
     assert "names no class" in missing(Guidance(classifier=True), prompt="blue")
     assert missing(Guidance(classifier=True, classifier_class="dog"), prompt="blue") == ""
     assert companions.automatic_class(request) == "cat"
