@@ -16,9 +16,9 @@ from torch import Tensor
 
 from studio.ml.diffusion.checkpoint import Checkpoint
 from studio.ml.diffusion.guidance import ClassifierFree, GradientFn, GuidedModel, Scale, Unguided
-from studio.ml.diffusion.model_folder import load_text_model, read_config
+from studio.ml.diffusion.model_folder import ModelConfig, load_text_model, parse_config
 from studio.ml.diffusion.released_text import text_model_of
-from studio.ml.diffusion.sampler import Resume, StepRecord
+from studio.ml.diffusion.sampler import Resume, StepRecord, X0Edit
 from studio.ml.diffusion.sampling import Sampling, run
 from studio.ml.diffusion.text_model import TextModel
 
@@ -31,13 +31,21 @@ _ROUNDING = 1e-3
 Stage = Literal["base", "upsample"]
 
 
+class UpsamplerConfig(ModelConfig):
+    """config.json of an up-sampling model. consistent: as `Upsampler`."""
+
+    consistent: bool = False
+
+
 class Upsampler(TextModel):
     """Enlarges small pictures, guided by the prompt that describes them.
 
     sampling: how it visits its schedule unless told otherwise; GLIDE's 27 DDIM steps where the model says nothing.
+    consistent: whether every predicted picture is held to average down to the small one (`null_space`).
     """
 
     sampling: Sampling = Sampling("ddim", respacing="fast27")
+    consistent: bool = False
     noise_image = 1  # the small picture was made of image 0 of the same seed: its noise must not come again
 
     @property
@@ -54,6 +62,7 @@ class Upsampler(TextModel):
         scale: float | Scale | None = None,
         negative: str = "",
         sampling: Sampling | None = None,
+        consistent: bool | None = None,
         temperature: float = TEMPERATURE,
         cond_fn: GradientFn | None = None,
         resume: Resume | None = None,
@@ -62,19 +71,20 @@ class Upsampler(TextModel):
         """Step records of one batch: low_res [B, 3, h, h] in [-1, 1] -> pictures [B, 3, 4h, 4h], the last `x`.
 
         low_res is rounded to 8 bits first, as every picture the network learned from. scale: classifier-free guidance
-        (None, GLIDE's choice, computes eps_c alone). sampling: None is the model's own. The rest as
+        (None, GLIDE's choice, computes eps_c alone). sampling, consistent: None is the model's own. The rest as
         `TextToImage.sample`. Everything is checked before this returns; raises ValueError.
         """
         self._check(low_res, len(prompts))
         sampling = self.sampling if sampling is None else sampling
         noise = self.noise(prompts, seeds)
         visited = sampling.schedule(self.schedule)
-        inputs = {"low_res": eight_bit(low_res.to(self.device, torch.float32))}
-        denoiser = self.denoiser(prompts, negative=negative, inputs=inputs)
+        small = eight_bit(low_res.to(self.device, torch.float32))
+        edit = null_space(small) if (self.consistent if consistent is None else consistent) else None
+        denoiser = self.denoiser(prompts, negative=negative, inputs={"low_res": small})
         guidance = None if scale is None else ClassifierFree(scale, T=self.schedule.T, max_batch=max_batch)
         model: GuidedModel = Unguided().of(denoiser) if guidance is None else guidance.of(denoiser)
         x = temperature * noise.initial((3, self.image_size, self.image_size))
-        return run(model, x, visited, noise, sampling, cond_fn=cond_fn, resume=resume)
+        return run(model, x, visited, noise, sampling, cond_fn=cond_fn, edit_x0=edit, resume=resume)
 
     def _check(self, low_res: Tensor, count: int) -> None:
         size = self.low_res_size
@@ -95,7 +105,8 @@ class Upsampler(TextModel):
 def load_upsampler(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Upsampler:
     """The up-sampling model in `folder`, with the sampling its config.json asks for. Raises WeightsError."""
     model = load_text_model(folder, Upsampler, "upsample", device=device, dtype=dtype)
-    model.sampling = read_config(folder).sampling or model.sampling
+    config = parse_config(folder, UpsamplerConfig)
+    model.sampling, model.consistent = config.sampling or model.sampling, config.consistent
     return model
 
 
@@ -128,6 +139,15 @@ def cascade(drawing: Iterator[StepRecord], enlarge: Callable[[Tensor], Iterator[
         yield StageRecord("base", step)
     for step in enlarge(step.x.clamp(-1, 1)):
         yield StageRecord("upsample", step)
+
+
+def null_space(small: Tensor) -> X0Edit:
+    """Hold predicted pictures x0 to average down to `small` [B, C, h, h]: x0 + A'(small - A x0).
+
+    A averages, A' repeats each pixel, A A' = 1: only what A cannot see of x0 is left to the network (Wang et al. 2022,
+    arXiv 2212.00490, eq. 13). Where `small` is the true picture's average, no x0 moves away from the true picture.
+    """
+    return lambda x0: x0 + F.interpolate(small - averaged(x0), scale_factor=FACTOR)
 
 
 def eight_bit(picture: Tensor) -> Tensor:

@@ -93,23 +93,24 @@ def interpolated(mode: str) -> Enlarge:
     return lambda small, prompts, seeds: F.interpolate(small, scale_factor=FACTOR, mode=mode).clamp(-1, 1)
 
 
-def by_model(model: Upsampler, sampling: Sampling | None = None) -> Enlarge:
-    """Enlarging by the model, with its own sampling unless another is given."""
+def by_model(model: Upsampler, sampling: Sampling | None = None, *, consistent: bool | None = None) -> Enlarge:
+    """Enlarging by the model, in its own way where nothing else is asked for."""
 
     def enlarge(small: Tensor, prompts: Sequence[str], seeds: Sequence[int]) -> Tensor:
-        *_, last = model.sample(small, prompts, seeds, sampling=sampling)
+        *_, last = model.sample(small, prompts, seeds, sampling=sampling, consistent=consistent)
         return last.x.clamp(-1, 1).cpu()
 
     return enlarge
 
 
 def ways(model: Upsampler, sampling: Sampling | None = None) -> dict[str, Enlarge]:
-    """All ways that are compared, by name; the last leaves the prompt out."""
+    """All ways that are compared, by name: no model, the model's own way, and that without one of its parts."""
     enlarge = by_model(model, sampling)
     return {
         "bilinear": interpolated("bilinear"),
         "bicubic": interpolated("bicubic"),
         model.name: enlarge,
+        f"{model.name}, not consistent": by_model(model, sampling, consistent=False),
         f"{model.name}, no prompt": lambda small, prompts, seeds: enlarge(small, [""] * len(prompts), seeds),
     }
 
@@ -164,7 +165,8 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     steps = len(sampling.schedule(model.schedule))
     yield f"Sampler {sampling.sampler}, {steps} steps; {options.count} fresh scenes a figure, fixed seeds. “Nearer” is"
     yield "the share of the scenes in which a way comes nearer to the truth than bicubic interpolation does. The feature"
-    yield "distance is LPIPS's formula in the oracle's feature maps, not LPIPS's network."
+    yield "distance is LPIPS's formula in the oracle's feature maps, not LPIPS's network. The model holds every predicted"
+    yield "picture to average down to the small one (null space); “not consistent” is the network without that."
     yield from _against_truth(model, oracle, compared, options.count)
     yield from _against_base(model, oracle, compared, options.count)
 

@@ -44,7 +44,8 @@ class EmojiUpsample(EmojiBase):
     name = "emoji-upsample"
     kind = "upsample"
     schedule_name = "linear"
-    sampling = Sampling("dpmpp_2m", steps=12)
+    sampling = Sampling("ddim", steps=8)
+    consistent = True
 
     def __init__(
         self,
@@ -104,14 +105,15 @@ class EmojiUpsample(EmojiBase):
         small = averaged(true)
         model = Upsampler(self.name, network, self.tokenizer, self.schedule, self.pixels, prediction="v")
         prompts = [captions.plain_caption(scene) for scene in shown]
-        *_, last = model.sample(small, prompts, range(PREVIEWED), sampling=self.sampling)
+        model.sampling, model.consistent = self.sampling, self.consistent
+        *_, last = model.sample(small, prompts, range(PREVIEWED))
         enlarged = (F.interpolate(small, scale_factor=FACTOR, mode=mode) for mode in ("nearest", "bicubic"))
         rows = *enlarged, last.x.cpu(), true
         grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
         return ((eight_bit(grid) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
 
     def _config(self) -> dict[str, Any]:
-        return {**super()._config(), "sampling": asdict(self.sampling)}
+        return {**super()._config(), "sampling": asdict(self.sampling), "consistent": self.consistent}
 
     def _corner(self, placed: scenes.Placed, rng: np.random.Generator) -> tuple[int, int]:
         """Left and top of a crop, in small pixels: around some point of the object, as near as the edges allow."""

@@ -15,7 +15,7 @@ from studio.ml.diffusion.released import ReleasedNetwork
 from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import NETWORKS, split_config
-from studio.ml.diffusion.upsampling import Upsampler, averaged, cascade, eight_bit, load_upsampler, upsampler_of
+from studio.ml.diffusion.upsampling import Upsampler, averaged, cascade, eight_bit, load_upsampler, null_space, upsampler_of
 from studio.ml.diffusion.weights import WeightsError
 from studio.ml.diffusion.words import WordTokenizer
 from tests.ml.diffusion.goldens import golden_fill
@@ -72,6 +72,25 @@ def test_guidance_is_possible(upsampler, net, small):
     t = torch.full((2,), record.t)
     cond, empty = (net(record.x_t, t, upsampler.encode(texts), small)[:, :3] for texts in (PROMPTS, ["", ""]))
     torch.testing.assert_close(record.eps, empty + 3 * (cond - empty), rtol=1e-4, atol=1e-5)
+
+
+def test_a_consistent_picture_averages_down_to_the_small_one(upsampler, small):
+    small = small.clamp(-0.9, 0.9)
+    free = last(upsampler.sample(small, PROMPTS, SEEDS, sampling=FAST)).x0
+    held = last(upsampler.sample(small, PROMPTS, SEEDS, sampling=FAST, consistent=True)).x0
+    error = (averaged(held) - eight_bit(small)).abs().mean()
+    assert error < 0.5 * (averaged(free) - eight_bit(small)).abs().mean()  # clamping to [-1, 1] comes after it
+
+
+def test_the_null_space_step_never_leads_away_from_the_truth():
+    g = torch.Generator().manual_seed(2)
+    true, predicted = torch.rand(2, 3, 16, 16, generator=g), torch.rand(2, 3, 16, 16, generator=g)
+    held = null_space(averaged(true))(predicted)
+    torch.testing.assert_close(averaged(held), averaged(true))
+    before, after = (predicted - true).square().sum(), (held - true).square().sum()
+    unseen = (predicted - torch.nn.functional.interpolate(averaged(predicted - true), scale_factor=4) - true).square().sum()
+    torch.testing.assert_close(after, unseen)  # the part of the error that averaging cannot see is left as it was
+    assert after < before
 
 
 def test_the_small_picture_is_rounded_to_eight_bits(upsampler, small):
@@ -145,6 +164,7 @@ def test_a_model_folder_says_how_it_is_sampled(tmp_path, net, small):
     own = load_upsampler(model_folder(tmp_path / "own", **about, sampling={"sampler": "dpmpp_2m", "steps": 5}))
     assert own.sampling == Sampling("dpmpp_2m", steps=5)
     assert len(list(own.sample(small, PROMPTS, SEEDS))) == 5
+    assert not plain.consistent and load_upsampler(model_folder(tmp_path / "held", **about, consistent=True)).consistent
     with pytest.raises(BadModelFolder, match="sampl"):
         load_upsampler(model_folder(tmp_path / "bad", **about, sampling={"sampler": "guess"}))
     with pytest.raises(BadModelFolder, match="upsample"):

@@ -92,5 +92,6 @@ def test_the_report_has_a_row_for_every_way(tmp_path):
     lines = list(upsample.report(tmp_path, options))
     assert lines[0].startswith("Sampler ddim, 1 steps; 2 fresh scenes")
     rows = [line.split("|")[1].strip() for line in lines if line.startswith("|") and "---" not in line]
-    ways = ["bilinear", "bicubic", "emoji-upsample", "emoji-upsample, no prompt"]
-    assert rows == ["enlarged by", *ways, "enlarged by", *ways, "enlarged by", "bicubic", "emoji-upsample"]
+    model = "emoji-upsample"
+    ways = ["bilinear", "bicubic", model, f"{model}, not consistent", f"{model}, no prompt"]
+    assert rows == ["enlarged by", *ways, "enlarged by", *ways, "enlarged by", "bicubic", model]

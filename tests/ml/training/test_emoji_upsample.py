@@ -84,7 +84,7 @@ def test_an_exported_folder_opens_and_samples_as_it_says(task, tmp_path):
     task.export(task.build(), tmp_path, {"Training": "none"})
     model = load_upsampler(tmp_path)
     assert (model.image_size, model.low_res_size, model.sampling) == (64, 16, task.sampling)
-    assert model.schedule.name == "linear"
+    assert model.schedule.name == "linear" and model.consistent
     small = torch.zeros(1, 3, 16, 16)
     *_, last = model.sample(small, ["a cat on a blue background"], [1])
     assert last.total == len(task.sampling.schedule(model.schedule)) and last.x.isfinite().all()
