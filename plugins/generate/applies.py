@@ -23,6 +23,7 @@ _USED_BY: Mapping[str, tuple[GuidanceKind, ...]] = MappingProxyType(
         "classifier_model": ("classifier",),
     }
 )
+_ACTS_WITHOUT_A_PROMPT = ("classifier_class", "clip_prompt")  # filling one in lets a network guide without a prompt
 _SECOND_STAGE = ("upsample_sampler", "upsample_steps", "upsample_scale", "upsample_seed")
 _UNASKED = Idle("Unconditional: the text is kept and not used.")
 _UNGUIDED = "Unconditional: nothing guides."
@@ -45,10 +46,12 @@ def _of_guidance(request: GenerateRequest) -> dict[str, Idle]:
     nothing = Idle("Empty prompt: there is nothing to guide towards.")
     if request.ignore_prompt:
         nothing = Idle(_UNGUIDED, hidden=True)
-    idle = {name: Idle("This guidance was not chosen.", hidden=True) for name, by in _USED_BY.items() if not chosen & {*by}}
-    idle |= {name: nothing for name, by in _USED_BY.items() if chosen & {*by} and not acting & {*by}}
-    if not request.ignore_prompt:  # these are what lets a network guide without a prompt
-        idle = {name: why for name, why in idle.items() if why.hidden or name not in ("classifier_class", "clip_prompt")}
+    idle: dict[str, Idle] = {}
+    for name, by in _USED_BY.items():
+        if not chosen & {*by}:
+            idle[name] = Idle("This guidance was not chosen.", hidden=True)
+        elif not acting & {*by} and (request.ignore_prompt or name not in _ACTS_WITHOUT_A_PROMPT):
+            idle[name] = nothing
     for name in ("guidance_course", "guidance_start", "guidance_stop"):
         if not chosen:
             idle[name] = Idle("No guidance was chosen.", hidden=True)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from studio.models.catalog import ModelInfo, find_models
 from studio.models.guiding import first_class
-from studio_plugins.generate.request import OFF, GenerateRequest
+from studio_plugins.generate.choices import OFF
+from studio_plugins.generate.request import GenerateRequest
 
 _TIMES = 4  # an up-sampler's pictures are that many times as wide as those it is given
 
 
 class Companions:
-    """CLIPs, classifiers and up-samplers on this machine: bundled ones and those in `folder`; `look` finds them anew."""
+    """CLIPs, classifiers and up-samplers on this machine: bundled and imported ones, and those in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -64,7 +65,8 @@ class Companions:
         if info is None:
             return f"There is no up-sampler “{request.upsample}” on this machine."
         if model is not None and info.size != _TIMES * model.size:
-            return f"It enlarges {info.size // _TIMES}×{info.size // _TIMES}, and {model.title} draws {model.size}×{model.size}."
+            small = info.size // _TIMES
+            return f"It enlarges {small}×{small}, and {model.title} draws {model.size}×{model.size}."
         return ""
 
     def _classes(self, request: GenerateRequest) -> Sequence[str]:
@@ -82,5 +84,5 @@ class Companions:
         if info is None:
             return f"There is no {title} “{name}” on this machine. Another one can be chosen under Advanced."
         if model is not None and info.size != model.size:
-            return f"{info.title} knows {info.size}×{info.size} pixels, and {model.title} draws {model.size}×{model.size}."
+            return f"{info.title} knows {info.size}×{info.size}, and {model.title} draws {model.size}×{model.size}."
         return ""

@@ -66,7 +66,8 @@ class Desk(QObject):
 
     def live(self, request: GenerateRequest) -> Task | None:
         """Draw without keeping, in place of the live run before."""
-        return self._submit(jobs.live, request, f"live: {title_of(request)}", replace="live", priority=Priority.INTERACTIVE)
+        title = f"live: {title_of(request)}"
+        return self._submit(jobs.live, request, title, replace="live", priority=Priority.INTERACTIVE)
 
     def grid(self, request: SweepRequest) -> Task | None:
         """Draw a sweep and keep it."""

@@ -13,7 +13,8 @@ from studio.ui.cards import Facts, FormulaCard
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.generate.formula import GRADIENTS, SCORES, formula, numbers, reference
-from studio_plugins.generate.request import GUIDANCES, OFF, SAMPLERS, GenerateRequest
+from studio_plugins.generate.choices import GUIDANCES, OFF, SAMPLERS
+from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import Cost
 from studio_plugins.generate.sweep import cell_request
 from studio_plugins.generate.sweep_request import SweepRequest

@@ -65,8 +65,9 @@ def prepare(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offl
     model = yield from open_drawing(request.model, ctx, precision=request.precision)
     request = yield from fitted(request, model)
     prompts = [request.prompt] * request.batch
+    drawn = [request.condition] * request.batch
     guiding = yield from open_guidance(
-        model, prompts, settings_of(request), ctx, precision=request.precision, drawn=[request.condition] * request.batch
+        model, prompts, settings_of(request), ctx, precision=request.precision, drawn=drawn
     )
     upsampler = None
     if request.upsampled:

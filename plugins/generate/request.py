@@ -5,43 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, cast
 
 from pydantic import ValidationInfo, field_validator
 
 from studio.host.request import PROMPT_MAX, Idle, Request, ui
 from studio.models.guiding import DEFAULT_CLASSIFIER, DEFAULT_CLIP, CourseKind, GuidanceKind
 from studio_plugins.generate.applies import idle_fields
+from studio_plugins.generate.choices import (
+    COURSES, GUIDANCES, OFF, PRECISIONS, SAMPLERS, SECOND_SAMPLERS, Guidance, Precision, Sampler, SecondSampler,
+)  # fmt: skip
 
-Guidance = Literal[
-    "classifier-free", "none", "clip", "classifier", "classifier-free + clip", "classifier-free + classifier", "clip-x0"
-]
-Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
-SecondSampler = Literal["own", "dpmpp_2m", "ddim", "ddpm"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-
-GUIDANCES: Mapping[str, str] = MappingProxyType(
-    {
-        "classifier-free": "Classifier-free",
-        "none": "None",
-        "clip": "CLIP",
-        "classifier": "Classifier",
-        "classifier-free + clip": "Classifier-free + CLIP",
-        "classifier-free + classifier": "Classifier-free + classifier",
-        "clip-x0": "Plain CLIP on the predicted x₀",
-    }
-)
-COURSES: Mapping[str, str] = MappingProxyType(
-    {"constant": "Constant", "interval": "Only from start to stop", "ramp": "Rising from start to stop"}
-)
-SAMPLERS: Mapping[str, str] = MappingProxyType(
-    {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
-)
-PRECISIONS: Mapping[str, str] = MappingProxyType(
-    {"auto": "Auto", "float32": "32 bits", "bfloat16": "16 bits (bfloat16)", "float16": "16 bits (float16)"}
-)
 MAX_SEED = 2**53 - 1  # the largest whole number that the JSON readers of other tools keep exact
-OFF = "off"
 DIGEST_OF: Mapping[str, str] = MappingProxyType(
     {
         "model": "model_sha256",
@@ -124,7 +99,7 @@ class GenerateRequest(Request):
         title="CLIP scale",
         help="s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ τ f(xₜ)·g(prompt), where f and g are CLIP's picture and text. 0 is unguided.",
         ge=0.0,
-        le=100.0,
+        le=20.0,
         step=0.1,
     )
     classifier_scale: float = ui(
@@ -132,7 +107,7 @@ class GenerateRequest(Request):
         title="Classifier scale",
         help="s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ log p(class|xₜ). 0 is unguided.",
         ge=0.0,
-        le=100.0,
+        le=20.0,
         step=0.1,
     )
     classifier_class: str = ui(
@@ -182,7 +157,7 @@ class GenerateRequest(Request):
         title="Sampler of the second stage",
         help="How the up-sampler removes the noise. Its own: as it was made to be used, number of steps included.",
         widget="choice",
-        choices={"own": "Its own", **SAMPLERS},
+        choices=SECOND_SAMPLERS,
         group="Second stage",
         advanced=True,
     )

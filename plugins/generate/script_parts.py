@@ -26,7 +26,7 @@ _SAMPLE = """\
 {said}steps = {drawn}(
     {inputs},
     scale={scale},{negative}
-    sampling={sampling},{guides}
+    sampling={sampling}{guides}
 )
 for step in steps:
     print(f"step {{step.index + 1}} of {{step.total}}, t = {{step.t}}")"""
@@ -82,7 +82,7 @@ def drawing_part(request: GenerateRequest) -> Part:
     guides = any(kind != "classifier-free" for kind in settings.strengths)
     nothing = repr(settings.negative) if settings.negative else "nothing"
     formula = f"# eps = eps(x|{nothing}) + scale * (eps(x|prompt) - eps(x|{nothing})) at each step\n"
-    sampling = f"Sampling({request.sampler!r}, steps={request.steps!r}, eta={request.eta!r})"
+    sampling = f"Sampling({request.sampler!r}, steps={request.steps!r}, eta={request.eta!r}),"
     code = _SAMPLE.format(
         said=f"\n{formula if free else ''}",
         drawn="model.sample",
@@ -99,9 +99,9 @@ def drawing_part(request: GenerateRequest) -> Part:
 def second_stage_part(request: GenerateRequest) -> Part:
     """Enlarge what was drawn."""
     opened = _open("upsampler", "upsample", request.upsample, request.upsampler_sha256)
-    sampling, imports = "None", opened.imports  # the model's own
+    sampling, imports = "None,  # its own", opened.imports
     if request.upsample_sampler != "own":
-        sampling = f"Sampling({request.upsample_sampler!r}, steps={request.upsample_steps!r})"
+        sampling = f"Sampling({request.upsample_sampler!r}, steps={request.upsample_steps!r}),"
         imports = (*imports, ("studio.ml.diffusion.sampling", "Sampling"))
     seeds = f"[seed + {request.upsample_seed} for seed in SEEDS]" if request.upsample_seed else "SEEDS"
     code = _SAMPLE.format(
@@ -113,7 +113,7 @@ def second_stage_part(request: GenerateRequest) -> Part:
         sampling=sampling,
         guides="",
     )
-    return Part(f"\n# the second stage\n{opened.code}\n{code}\n", imports)
+    return Part(f"\n# the second stage\n{opened.code}\n{code}", imports)
 
 
 def _classifier(target: str, scale: str) -> Part:
@@ -157,7 +157,8 @@ def _bundled(model: str) -> bool:
 
 def _kind_of(model: str) -> str:
     """What a model folder holds; a bundled one, or one that is not there, is taken for a text-to-image model."""
-    info = None if _bundled(model) or not Path(model, "config.json").is_file() else read_info(Path(model), bundled=False)
+    there = not _bundled(model) and Path(model, "config.json").is_file()
+    info = read_info(Path(model), bundled=False) if there else None
     return info.kind if info is not None and info.kind in _LOADERS else "text2im"
 
 

@@ -64,7 +64,8 @@ def sweep(request: SweepRequest, ctx: JobContext) -> Generator[Event | Offload, 
 
 def _with_digests(base: GenerateRequest, drawn: GenerateRequest) -> GenerateRequest:
     """The base with the digests of the weights a cell used, as far as both name the same models."""
-    used = {field: getattr(drawn, field) for name, field in DIGEST_OF.items() if getattr(drawn, name) == getattr(base, name)}
+    same = [field for name, field in DIGEST_OF.items() if getattr(drawn, name) == getattr(base, name)]
+    used = {field: getattr(drawn, field) for field in same}
     return base.replace(**{field: digest for field, digest in used.items() if digest})
 
 

@@ -24,9 +24,12 @@ class CompanionMismatch(ValueError):
 class Sized(Protocol):
     """What must agree between networks that see the same x_t."""
 
-    name: str
-    image_size: int
-    schedule: Schedule
+    @property
+    def name(self) -> str: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def schedule(self) -> Schedule: ...
 
 
 def open_clip(name: str, ctx: JobContext, *, precision: str = "auto") -> Generator[Event | Offload, Any, NoisedClip]:
@@ -53,8 +56,8 @@ def open_upsampler(
     small, drawn = upsampler.low_res_size, model.image_size
     if small != drawn:
         raise CompanionMismatch(
-            f"“{upsampler.name}” enlarges pictures of {small}×{small} pixels, and “{model.name}” draws {drawn}×{drawn}. "
-            "Choose another up-sampler, or none."
+            f"“{upsampler.name}” enlarges pictures of {small}×{small} pixels, and “{model.name}” draws "
+            f"{drawn}×{drawn}. Choose another up-sampler, or none."
         )
     return upsampler
 

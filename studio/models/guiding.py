@@ -144,7 +144,8 @@ def target_of(prompt: str, classes: Sequence[str]) -> str:
     if found is None:
         some = ", ".join(classes[:8]) + (", …" if len(classes) > 8 else "")
         raise NoClass(
-            f"The prompt names nothing the classifier knows ({some}). Choose the class to guide to, or name one of these."
+            f"The prompt names nothing the classifier knows ({some}). "
+            "Choose the class to guide to, or name one of these."
         )
     return found
 

@@ -23,8 +23,8 @@ class RequestForm(QWidget, Generic[ModelT]):
     """A form for one request class (or settings section).
 
     `value()` builds the request (RequestError when it is not valid; the words then stand below the fields), `set_value`
-    shows one. Fields with `widget="hidden"`, of a kind without an editor, or in `exclude` keep the value last set. Fields
-    `without_effect` are greyed or hidden, with the reason.
+    shows one. Fields with `widget="hidden"`, of a kind without an editor, or in `exclude` keep the value last set.
+    Fields `without_effect` are greyed or hidden, with the reason.
     `providers` maps the `choices_from` name of a field to a function that lists Choice, (value, label) or plain values.
     Signals: `changed` at every edit, `submitted` on Ctrl+Enter in a prompt.
     """

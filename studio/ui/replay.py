@@ -20,7 +20,11 @@ from studio.ui.background import Background
 from studio.ui.history_model import load_picture, picture_of
 from studio.ui.pump import Pump
 
-_NAMES = {"model_sha256": "the weights of the model", "torch": "the version of torch", "threads": "the number of threads"}
+_NAMES = {
+    "model_sha256": "the weights of the model", "clip_sha256": "the weights of the CLIP model",
+    "classifier_sha256": "the weights of the classifier", "upsampler_sha256": "the weights of the up-sampler",
+    "torch": "the version of torch", "threads": "the number of threads",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

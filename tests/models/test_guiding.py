@@ -91,8 +91,8 @@ def test_the_classifier_climbs_the_class_each_prompt_names(model: TextToImage, t
 
     (wanted,) = [ClassifierGuidance(load_classifier(folder), torch.tensor([1, 0]), 2.0)(x, t)]
     assert gradient.name == "classifier" and torch.equal(gradient.value, wanted.value)
-    terms = next(model.sample(prompts, [1, 2], scale=None, sampling=Sampling(steps=2), cond_fn=found.cond_fn)).parts.terms
-    assert [term.name for term in terms] == ["classifier"]
+    first = next(model.sample(prompts, [1, 2], scale=None, sampling=Sampling(steps=2), cond_fn=found.cond_fn))
+    assert [term.name for term in first.parts.terms] == ["classifier"]
 
 
 def test_a_class_chosen_holds_for_every_picture(model: TextToImage, tmp_path: Path) -> None:

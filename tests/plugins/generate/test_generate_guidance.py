@@ -1,4 +1,4 @@
-"""Every guidance in the job: what acts, what it adds, what it costs, and that all of it is kept and can be made again."""
+"""Every guidance in the job: what acts, what it adds, what it costs; that all of it is kept and can be made again."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.trajectory import StepData, Trajectory, TrajectoryUnreadable
 
 BASE = GenerateRequest(
-    prompt="a cat left of a dog", model="tiny", steps=4, seed=5, clip_model="tiny-clip", classifier_model="tiny-classifier"
-)
+    prompt="a cat left of a dog", model="tiny", steps=4, seed=5,
+    clip_model="tiny-clip", classifier_model="tiny-classifier",
+)  # fmt: skip
 TWO_STAGES = BASE.replace(upsample="tiny-upsample", upsample_sampler="ddim", upsample_steps=3)
 
 
@@ -133,7 +134,9 @@ def test_unconditional_keeps_the_prompt_and_draws_what_an_empty_one_draws(store)
     assert BASE.prompt not in parameters_text(ignored.request, 16)
 
 
-@pytest.mark.parametrize("own", [{"classifier_class": "dog"}, {"guidance": "clip", "clip_prompt": "a dog : 1 | a cat : -1"}])
+@pytest.mark.parametrize(
+    "own", [{"classifier_class": "dog"}, {"guidance": "clip", "clip_prompt": "a dog : 1 | a cat : -1"}]
+)
 def test_a_gradient_alone_can_lead_a_network_that_sees_no_prompt(own):
     request = BASE.replace(prompt="", **{"guidance": "classifier", **own})
     _, events = run(request)
@@ -151,7 +154,8 @@ def test_two_stages_are_one_run_whose_result_holds_both_pictures(store):
     assert (result.small == alone.pictures).all(), "the first stage is the run without a second"
     progress = [event for event in events if isinstance(event, Progress)]
     assert {event.total for event in progress[1:]} == {7} and progress[-1].text == "saving"
-    assert [event.data.shown for event in events if isinstance(event.data if isinstance(event, Snapshot) else 0, Stages)] == [(4, 3)]
+    snapshots = [event.data for event in events if isinstance(event, Snapshot)]
+    assert [data.shown for data in snapshots if isinstance(data, Stages)] == [(4, 3)]
     assert (result.cost.steps, result.cost.upsample_steps, result.cost.evaluations) == (4, 3, 4 * 2 + 3)
 
     record = store.get(result.record_id)
@@ -259,11 +263,13 @@ def test_a_sweep_varies_guidance_and_stages_cell_by_cell(store):
     assert [event for event in events if isinstance(event, Progress)][-2].done == 4 * 4 + 2 * 3
     assert result.cost.evaluations == 2 * (4 + 8) + 2 * 3
     assert result.request.base.clip_sha256 and not result.request.base.upsampler_sha256
-    assert SweepRequest.from_json(read_metadata(store.get(result.record_id).files["grid.png"]).request) == result.request
+    grid = read_metadata(store.get(result.record_id).files["grid.png"])
+    assert SweepRequest.from_json(grid.request) == result.request
 
 
 SCRIPTED = (
-    {"guidance": "classifier-free + clip", "negative_prompt": "a dog\n'''", "upsample": "tiny-upsample", "upsample_seed": 3},
+    {"guidance": "classifier-free + clip", "negative_prompt": "a dog\n'''",
+     "upsample": "tiny-upsample", "upsample_seed": 3},
     {"guidance": "classifier", "guidance_course": "ramp", "guidance_start": 0.25, "upsample": "tiny-upsample",
      "upsample_sampler": "ddim", "upsample_steps": 2, "upsample_scale": 2.0},
     {"guidance": "clip-x0", "clip_prompt": "a cat : 1 | a dog : -0.5"},
@@ -283,14 +289,29 @@ def test_the_scripts_reproduce_every_guidance_bit_for_bit(tmp_path, _tiny):
         results.append(result)
         (tmp_path / str(i)).mkdir()
         (tmp_path / str(i) / "picture.py").write_text(script(result.request, result.provenance), encoding="utf-8")
-    check = "import os, runpy, sys\nfor i in range(%d):\n    os.chdir(str(i)); runpy.run_path('picture.py'); os.chdir('..')\n"
-    check = check % len(SCRIPTED) + "assert 'PySide6' not in sys.modules"
+    loop = f"for i in range({len(SCRIPTED)}):\n    os.chdir(str(i)); runpy.run_path('picture.py'); os.chdir('..')\n"
+    check = f"import os, runpy, sys\n{loop}assert 'PySide6' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     for i, result in enumerate(results):
         for k in range(2):
             pixels = np.asarray(Image.open(tmp_path / str(i) / "pictures" / f"{5 + k}.png"))
             assert pixels.tobytes() == result.pictures[k].tobytes(), SCRIPTED[i]
+
+
+def test_replays_of_old_and_new_results_compare_equal(store):
+    """A run as it could be made before keeps the same arrays as then, so that its replay compares with the old file."""
+    from studio.ui.replay import compare
+
+    for request in (BASE, TWO_STAGES.replace(guidance="classifier-free + clip")):
+        first, _ = run(request, store)
+        again, _ = run(first.request, store)
+        records = store.get(first.record_id), store.get(again.record_id)
+        found = compare(*records)
+        assert found.largest == 0 and not found.notes
+        with np.load(records[0].files["steps.npz"]) as archive:
+            old = {"x_t", "x0", "norms", "index", "t", "alpha_bar", "total"}
+            assert (set(archive.files) == old) == (request is BASE)
 
 
 def test_old_requests_read_as_they_were():
@@ -341,7 +362,8 @@ def test_what_has_no_effect_is_known_with_its_reason(changes, hidden, greyed):
 
 
 def test_other_tools_read_what_was_used_and_nothing_else():
-    used = parameters_text(BASE.replace(negative_prompt="a dog", guidance="classifier-free + clip", upsample="x/tiny-upsample"), 64)
+    request = BASE.replace(negative_prompt="a dog", guidance="classifier-free + clip", upsample="x/tiny-upsample")
+    used = parameters_text(request, 64)
     assert "Negative prompt: a dog" in used and "CFG scale: 3" in used
     assert "CLIP scale: 3" in used and "Hires upscaler: tiny-upsample" in used and "Size: 64x64" in used
     plain = parameters_text(BASE.replace(negative_prompt="a dog", guidance="none"), 16)
@@ -355,7 +377,8 @@ def test_a_damaged_step_file_of_two_stages_is_refused(tmp_path):
     with np.load(path) as archive:
         arrays = dict(archive)
     assert {"terms", "upsample_x0"} <= set(arrays) and "upsample_terms" not in arrays
-    for name, value in (("terms", arrays["terms"][:2]), ("upsample_norms", arrays["norms"]), ("term_names", np.array([1]))):
+    broken = {"terms": arrays["terms"][:2], "upsample_norms": arrays["norms"], "term_names": np.array([1])}
+    for name, value in broken.items():
         np.savez(path, **{**arrays, name: value})
         with pytest.raises(TrajectoryUnreadable):
             Trajectory.read(path)
