@@ -124,10 +124,12 @@ class TokensPanel(Panel):
         if isinstance(state.get("keep_seed"), bool):
             self.controls.seed.set_fixed(state["keep_seed"])
         self.zones.restore(state.get("layout"))
-        word = state.get("word")
-        self.stage.resume(Look.of(state.get("look")), word if isinstance(word, int) else 0)
+        look, word = Look.of(state.get("look")), state.get("word")
         if isinstance(state.get("result"), str):
+            self.stage.resume(look, word if isinstance(word, int) else 0)
             self.desk.load(state["result"])
+        else:
+            self.stage.look_bar.show_look(look)
 
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
         if kind != TokensRequest.kind:

@@ -54,6 +54,15 @@ def test_a_session_comes_back_with_its_run_its_word_and_its_look(qtbot, room, pa
     assert again.insight._cost.fact("evaluations") == "6"
 
 
+def test_a_session_without_a_run_comes_back_with_its_look(room):
+    panel = room.open()
+    panel.stage.look_bar.show_look(Look(every_step=True, opacity=0.25, common=True))
+    again = room.open(json.loads(json.dumps(panel.state())))
+    assert again.stage.look_bar.look == Look(every_step=True, opacity=0.25, common=True)
+    room.draw(again)
+    assert again.stage.look_bar.look.opacity == 0.25 and again.stage.looked.step is None
+
+
 @pytest.mark.parametrize("stored", [None, 7, {"layer": "x", "opacity": 9.0, "head": True}, {"layer": -5, "other": 1}])
 def test_a_damaged_look_becomes_a_whole_one(stored):
     look = Look.of(stored)
