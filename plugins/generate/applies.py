@@ -35,7 +35,7 @@ def idle_fields(request: GenerateRequest) -> dict[str, Idle]:
     if request.ignore_prompt:
         idle |= {"prompt": _UNASKED, "negative_prompt": Idle(_UNGUIDED, hidden=True), "guidance": Idle(_UNGUIDED)}
     elif "classifier-free" not in request.kinds:
-        idle["negative_prompt"] = Idle("Only classifier-free guidance leads away from something.")
+        idle["negative_prompt"] = Idle("Only classifier-free guidance uses it.")
     if request.sampler != "ddim":
         idle["eta"] = Idle("Only DDIM uses it.")
     return idle

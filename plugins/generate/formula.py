@@ -43,7 +43,7 @@ def formula(request: GenerateRequest, stage: Stage = "base") -> Formula:
     base = f"ε(x|{away})" if free or request.unconditional else "ε(x|y)"
     terms = [f"+ <i>s</i>·(ε(x|y) − ε(x|{away}))"] if free else []
     terms += [f"− <i>s</i>·√(1−ᾱ)·∇ₓ {_CLIMBED[kind]}" for kind in kinds if kind in GRADIENTS]
-    if len(terms) > 1:
+    if {*GRADIENTS} & {*kinds}:
         symbols = "<br>&nbsp;&nbsp;&nbsp;&nbsp;".join([f"ε̂ = {base}", *terms])
     else:
         symbols = " ".join([f"ε̂ = {base}", *terms])

@@ -154,7 +154,7 @@ class GenerateRequest(Request):
     )
     upsample_sampler: SecondSampler = ui(
         "own",
-        title="Sampler of the second stage",
+        title="Stage 2 sampler",
         help="How the up-sampler removes the noise. Its own: as it was made to be used, number of steps included.",
         widget="choice",
         choices=SECOND_SAMPLERS,
@@ -163,7 +163,7 @@ class GenerateRequest(Request):
     )
     upsample_steps: int = ui(
         20,
-        title="Steps of the second stage",
+        title="Stage 2 steps",
         help="Denoising steps of the up-sampler, unless its own sampler is used.",
         ge=1,
         le=1000,
@@ -174,7 +174,7 @@ class GenerateRequest(Request):
     )
     upsample_scale: float = ui(
         1.0,
-        title="Guidance scale of the second stage",
+        title="Stage 2 guidance",
         help="Classifier-free guidance of the up-sampler. 1 (GLIDE's choice) is unguided and twice as fast.",
         ge=0.0,
         le=20.0,
@@ -184,10 +184,10 @@ class GenerateRequest(Request):
     )
     upsample_seed: int = ui(
         0,
-        title="Other details",
+        title="Stage 2 seed",
         help=(
-            "Added to the seed for the noise of the second stage: another number draws other details of the same "
-            "small picture."
+            "Added to the seed for the noise of the up-sampler: another number draws other details of the same small "
+            "picture."
         ),
         ge=0,
         le=999,

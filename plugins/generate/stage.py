@@ -228,7 +228,7 @@ class Stage(QWidget):
 
     def _labels(self) -> list[str]:
         """What stands beside each step of the timeline."""
-        if len({step.stage for step in self.steps}) == 1:
+        if len(self._counts) < 2 and len({step.stage for step in self.steps}) == 1:
             return [f"t = {step.t}" for step in self.steps]
         return [f"{step.x0.shape[1]} px, t = {step.t}" for step in self.steps]
 
