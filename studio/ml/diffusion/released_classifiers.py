@@ -1,4 +1,4 @@
-"""The published ADM classifiers as a table of configurations, and which of them a set of tensor shapes is.
+"""The published ADM classifiers as a table of configurations.
 
 Source: guided-diffusion's sampling flags (arXiv 2105.05233): width 128, attention at 32, 16 and 8 pixels, heads of 64
 channels, attention pooling; depth 4 for 64 pixels and 2 for the others.
@@ -6,13 +6,12 @@ channels, attention pooling; depth 4 for 64 pixels and 2 for the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from studio.ml.diffusion.classifier import ClassifierConfig, EncoderUNet
-from studio.ml.diffusion.weights import Shapes, differences
+from studio.ml.diffusion.weights import Shapes
 
 IMAGENET_CLASSES = 1000
 ATTENTION_PIXELS = (32, 16, 8)
@@ -46,12 +45,6 @@ def released_classifiers() -> dict[str, ReleasedClassifier]:
         _classifier(512, "linear", depth=2, mult=(0.5, 1, 1, 2, 2, 4, 4)),
     ]
     return {classifier.name: classifier for classifier in classifiers}
-
-
-def recognise_classifier(shapes: Mapping[str, tuple[int, ...]]) -> ReleasedClassifier | None:
-    """The published classifier with exactly these tensor names and shapes, None if there is none."""
-    matching = (known for known in released_classifiers().values() if not differences(known.shapes(), shapes))
-    return next(matching, None)
 
 
 def _classifier(size: int, schedule: str, *, depth: int, mult: tuple[float, ...]) -> ReleasedClassifier:
