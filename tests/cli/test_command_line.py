@@ -16,6 +16,7 @@ from studio.cli import OWN_PARSER, bench, window
 from studio.cli.bar import Bar, duration
 from studio.cli.errors import CommandError
 from studio.cli.models import bundled, summary_of
+from studio.cli.parser import build_parser
 
 Capture = pytest.CaptureFixture[str]
 
@@ -101,6 +102,12 @@ def test_the_window_gets_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
         {"data_dir": None, "safe": False, "theme": None},
         {"data_dir": Path("/some/where"), "safe": True, "theme": "dark"},
     ]
+
+
+@pytest.mark.parametrize("arguments", [["--data-dir", "here", "run", "a.json"], ["run", "a.json", "--data-dir", "here"]])
+def test_the_data_folder_counts_before_and_after_the_command(arguments: list[str]) -> None:
+    assert build_parser().parse_args(arguments).data_dir == Path("here")
+    assert build_parser().parse_args(["run", "a.json"]).data_dir is None
 
 
 def test_bench_outside_a_checkout_says_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
