@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio_plugins.guidance.on_stage import Shown
 
 STEPS, FIGURES = (Path(__file__).with_name(name) for name in ("demo.npz", "demo.json"))
-REQUEST = GuidanceRequest()
+REQUEST = GuidanceRequest(steps=12)
 
 
 def show(shown: Shown, controls: Controls) -> None:
@@ -40,7 +40,7 @@ def draw() -> None:
 
     done = run_inline(compare, REQUEST)
     figures = {"request": done.request.to_dict(), "columns": [run.summary() for run in done.columns]}
-    STEPS.write_bytes(to_npz([run.steps for run in done.columns]))
+    STEPS.write_bytes(to_npz([run.steps for run in done.columns], exact=False))
     FIGURES.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 

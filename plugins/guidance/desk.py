@@ -49,7 +49,7 @@ class Desk(QObject):
     def compare(self, request: GuidanceRequest) -> Task | None:
         """Draw, instead of what runs; steps that are the same as in the comparison shown are taken over."""
         title = f"{len(request.columns)} guidances: {request.prompt.strip() or 'without a prompt'}"
-        return self._submit(jobs.extend, jobs.Order(request, self.shown.known), title, replace="compare")
+        return self._submit(jobs.extend, jobs.Order(request, self.shown.record_id), title, replace="compare")
 
     def load(self, record_id: str) -> Task | None:
         """Show a stored comparison."""
@@ -151,7 +151,7 @@ class Desk(QObject):
             self._begin(task)  # it ran while the panel was hidden, when only the end of a task is delivered
         if task.id != self._task_id:
             return
-        self.shown.finish(result, self._files(result.record_id))
+        self.shown.finish(result)
         seconds = sum(run.cost.seconds for run in result.columns)
         kept = ", kept in the History" if result.record_id else ""
         self.status.emit(f"{len(result.columns)} columns, {seconds:.1f} s of drawing{kept}", None)
@@ -167,15 +167,12 @@ class Desk(QObject):
         if result.record_id is None:
             self.said.emit(_UNSAVED.format(result.problem), "warning", "", (("Try again", self.keep),))
             return
-        self.shown.finish(result, self._files(result.record_id))
+        self.shown.finish(result)
         self.said.emit("Kept in the History.", "success", "", ())
 
     def _loaded(self, result: Comparison) -> None:
         if self._live() and result.record_id != self.shown.record_id:
             return  # something newer is being drawn
         self._task_id = ""
-        self.shown.show(result, self._files(result.record_id))
+        self.shown.show(result)
         self.status.emit(result.problem, None)
-
-    def _files(self, record_id: str | None) -> Mapping[str, Path]:
-        return self._context.results.files(record_id) if record_id else {}

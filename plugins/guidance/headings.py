@@ -8,24 +8,22 @@ from studio.ui.table_cells import ColumnHeading
 from studio_plugins.guidance.on_stage import Found
 from studio_plugins.guidance.request import Column
 from studio_plugins.guidance.results import ColumnRun, Cost, Verdict
-from studio_plugins.guidance.titles import SHORT, when
+from studio_plugins.guidance.titles import SHORT, when, when_short
 
 
 def column_heading(
     index: int, title: str, column: Column, found: Found, drawn: Sequence[str], missing: str, picture: int
 ) -> ColumnHeading:
     """Title, cost and verdict. `drawn`: titles of the columns drawn; `missing`: why it cannot be drawn, or ""."""
-    note = _lineage(column) or when(column.guidance)
     target = found.run.target if found.run is not None else ""
-    if not note and target:
-        note = f"class {target}"
+    note = _lineage(column) or when_short(column.guidance) or (f"y = {target}" if target else "")
     third, tone = ("", "muted")
     if missing:
         second, third, tone = "cannot be drawn", missing, "error"
     elif found.problem:
         second, third, tone = "stopped", "numbers out of bounds", "error"
     elif found.run is None or not found.whole:
-        second = "" if found.whole else "not drawn yet" if drawn else ""
+        second = "" if found.whole else "not drawn" if drawn else ""
     else:
         second = cost_line(found.run.cost)
         third, tone = verdict_line(found.run, picture)
@@ -61,14 +59,18 @@ def verdict_words(verdict: Verdict) -> str:
 def _lineage(column: Column) -> str:
     if column.forked_at is None:
         return ""
-    return f"fork at step {column.forked_at + 1}"
+    return f"fork @ {column.forked_at + 1}"
 
 
 def _tip(title: str, column: Column, found: Found, missing: str) -> str:
     lines = [f"<b>{title}</b>"]
     lines += [f"{SHORT[term]}: s = {column.guidance.scale_of(term):g}" for term in column.guidance.terms]
+    if column.forked_at is not None:
+        lines.append(f"forked off after step {column.forked_at + 1}; the steps before are shared")
     if when(column.guidance):
         lines.append(f"acts {when(column.guidance)} of the way from noise to picture")
+    if found.run is not None and found.run.target:
+        lines.append(f"the classifier leads to the class “{found.run.target}”")
     if missing:
         lines.append(f"Cannot be drawn: {missing}.")
     if found.problem:

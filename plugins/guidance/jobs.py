@@ -10,10 +10,12 @@ import numpy as np
 
 from studio.engine import Event, JobContext, Offload, Preview, Progress, Snapshot
 from studio.host.pictures import Pixels, to_pixels
+from studio.host.request import RequestError
+from studio.host.results import ResultMissing, ResultsStore
 from studio.models.provenance import provenance_of
 from studio_plugins.guidance.cost import cost_of
 from studio_plugins.guidance.drawing import Diverged, Runner
-from studio_plugins.guidance.keeping import keep
+from studio_plugins.guidance.keeping import keep, read_back
 from studio_plugins.guidance.opening import Bench, measure, open_bench
 from studio_plugins.guidance.request import Column, GuidanceRequest, shared_steps
 from studio_plugins.guidance.results import ColumnRun, Comparison
@@ -23,12 +25,12 @@ Running = Generator[Event | Offload, Any, Comparison]
 DIVERGED = "Its numbers left all bounds at {}: the scale is too high. Lower it, or guide in a part of the way only."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Order:
-    """A comparison to draw, and one drawn before whose steps are taken over where they are the same."""
+    """A comparison to draw, and the id of one kept before whose steps are taken over where they are the same."""
 
     request: GuidanceRequest
-    known: Comparison | None = None
+    known: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,9 @@ def extend(order: Order, ctx: JobContext) -> Running:
     bench = yield from open_bench(order.request, ctx)
     request = bench.request
     provenance = provenance_of(bench.model, ctx)
-    known = order.known if order.known is not None and _fits(order.known, request, provenance) else None
+    known = None
+    if order.known is not None:
+        known = yield Offload(_known, ctx.services.get("results"), order.known, request, provenance)
     units = yield from measure(bench, ctx)
     runners = [_runner(bench, column, known) for column in request.columns]
     shared = [shared_steps(request.columns, c, request.steps) for c in range(len(runners))]
@@ -92,10 +96,18 @@ def extend(order: Order, ctx: JobContext) -> Running:
     return kept
 
 
-def _fits(known: Comparison, request: GuidanceRequest, provenance: dict[str, Any]) -> bool:
-    """Whether steps drawn before are those that would be drawn now, and scored if scores are wanted."""
+def _known(
+    store: ResultsStore | None, record_id: str, request: GuidanceRequest, provenance: dict[str, Any]
+) -> Comparison | None:
+    """A comparison kept before, if its steps are those that would be drawn now, and scored where scores are wanted."""
+    if store is None:
+        return None
+    try:
+        known = read_back(store, record_id)
+    except (ResultMissing, OSError, RequestError):
+        return None  # it is drawn anew
     same = known.request.same_noise(request) and dict(known.provenance) == provenance
-    return same and (known.request.probes or not request.probes)
+    return known if same and (known.request.probes or not request.probes) else None
 
 
 def _runner(bench: Bench, column: Column, known: Comparison | None) -> Runner:

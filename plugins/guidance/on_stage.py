@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from studio_plugins.guidance.request import Column, GuidanceRequest, shared_steps
-from studio.host.pictures import Pixels
-from studio_plugins.guidance.keeping import picture_name
 from studio_plugins.guidance.results import ColumnRun, Comparison
 from studio_plugins.guidance.trajectory import Step, Steps
 
@@ -42,7 +38,6 @@ class Shown(QObject):
         self.record_id: str | None = None
         self._steps: list[list[Step]] = []
         self._problems: dict[int, str] = {}
-        self._files: dict[str, Path] = {}
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -53,7 +48,7 @@ class Shown(QObject):
         """A comparison starts."""
         self.request, self.finished, self.record_id = request, None, None
         self._steps = [[] for _ in request.columns]
-        self._problems, self._files = {}, {}
+        self._problems = {}
         self.changed.emit()
 
     def add(self, column: int, step: Step) -> None:
@@ -65,9 +60,9 @@ class Shown(QObject):
         """A column cannot go on."""
         self._problems[column] = problem
 
-    def finish(self, result: Comparison, files: Mapping[str, Path]) -> None:
-        """It is drawn, or was read from disk; `files` are those of its record."""
-        self.request, self.record_id, self._files = result.request, result.record_id, dict(files)
+    def finish(self, result: Comparison) -> None:
+        """It is drawn, or was read from disk."""
+        self.request, self.record_id = result.request, result.record_id
         kept = [list(run.steps) for run in result.columns]
         if len(self._steps) != len(kept):
             self._steps = [[] for _ in kept]
@@ -79,10 +74,10 @@ class Shown(QObject):
         self.finished = replace(result, columns=columns)
         self.changed.emit()
 
-    def show(self, result: Comparison, files: Mapping[str, Path] | None = None) -> None:
+    def show(self, result: Comparison) -> None:
         """A whole comparison at once."""
         self._steps = [[] for _ in result.columns]
-        self.finish(result, files or {})
+        self.finish(result)
 
     @property
     def rounds(self) -> int:
@@ -96,11 +91,6 @@ class Shown(QObject):
             return False
         return all(len(s) == self.request.steps or c in self._problems for c, s in enumerate(self._steps))
 
-    @property
-    def known(self) -> Comparison | None:
-        """What a next comparison may take over."""
-        return self.finished if self.complete else None
-
     def find(self, column: Column) -> Found:
         """What there is of a column: its own steps, or those it has in common with one that was drawn."""
         if self.request is None:
@@ -109,9 +99,10 @@ class Shown(QObject):
         same = [column.same_steps(other, total) for other in self.request.columns]
         best = max(range(len(same)), key=lambda c: (same[c], -c))
         if same[best] == total:
-            exact = next((c for c, other in enumerate(self.request.columns) if other == column), best)
+            exact = next((c for c, other in enumerate(self.request.columns) if other.alike(column)), None)
+            shared = (best, total) if exact is None else shared_steps(self.request.columns, exact, total)
+            exact = best if exact is None else exact
             run = self.finished.columns[exact] if self.finished is not None else None
-            shared = shared_steps(self.request.columns, exact, total)
             return Found(tuple(self._steps[exact]), run, True, shared, self._problems.get(exact, ""))
         steps = tuple(self._steps[best][: same[best]])
         return Found(steps, shared=(best, len(steps)) if steps else None)
@@ -119,13 +110,3 @@ class Shown(QObject):
     def all_steps(self) -> list[Steps]:
         """Every column's steps so far."""
         return [tuple(steps) for steps in self._steps]
-
-    def file_of(self, column: Column, picture: int) -> Path | None:
-        """The file of a column's final picture, when it is kept."""
-        if self.request is None or column not in self.request.columns:
-            return None
-        return self._files.get(picture_name(self.request.columns.index(column), picture, self.request.batch))
-
-    def pictures(self) -> list[Pixels]:
-        """Each column's finished pictures [N, H, W, 3]."""
-        return [] if self.finished is None else [run.pictures for run in self.finished.columns]

@@ -78,7 +78,7 @@ class Guidance(Request):
         False, title="CLIP", help="The gradient of f(x_t)·g(c): how well a CLIP that knows noise finds x_t described."
     )
     clip_scale: float = ui(
-        3.0, title="Scale s", help="Scale of CLIP's gradient: 0 is unguided.", ge=0.0, le=100.0, step=0.1
+        5.0, title="Scale s", help="Scale of CLIP's gradient: 0 is unguided.", ge=0.0, le=100.0, step=0.1
     )
     clip_x0: bool = ui(
         False,
@@ -209,6 +209,10 @@ class Column(BaseModel):
         shared = tuple(segment for segment in self.earlier if segment.until < step)
         here, onwards = self.guidance_at(step), self.guidance_at(step + 1)
         return Column(guidance=onwards, earlier=(*shared, Segment(until=step, guidance=here)))
+
+    def alike(self, other: Column) -> bool:
+        """Whether both are guided the same throughout, and forked the same; names do not matter."""
+        return (self.guidance, self.earlier) == (other.guidance, other.earlier)
 
     def same_steps(self, other: Column, steps: int) -> int:
         """How many leading steps of a run of `steps` are guided exactly as in the other column."""

@@ -49,6 +49,13 @@ def when(guidance: Guidance) -> str:
     return f"{verb} {guidance.start:.0%} to {guidance.stop:.0%}"
 
 
+def when_short(guidance: Guidance) -> str:
+    """The same for a narrow heading: "0–50 %", with an arrow where the scale rises."""
+    if not when(guidance):
+        return ""
+    return f"{'' if guidance.course == 'interval' else '↗ '}{100 * guidance.start:.0f}–{100 * guidance.stop:.0f} %"
+
+
 def titles_of(columns: tuple[Column, ...]) -> list[str]:
     """A title for each column, told apart by numbers where they are the same."""
     plain = [title_of(column) for column in columns]

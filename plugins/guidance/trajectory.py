@@ -97,8 +97,8 @@ class Step:
 Steps = tuple[Step, ...]
 
 
-def to_npz(columns: Sequence[Steps]) -> bytes:
-    """All columns' steps as one compressed npz; a column may have none."""
+def to_npz(columns: Sequence[Steps], *, exact: bool = True) -> bytes:
+    """All columns' steps as one compressed npz; a column may have none. Not `exact`: to look at, in float16."""
     arrays: dict[str, Any] = {"columns": np.array(len(columns))}
     for c, steps in enumerate(columns):
         arrays[f"{c}.total"] = np.array(steps[0].total if steps else 0)
@@ -107,6 +107,8 @@ def to_npz(columns: Sequence[Steps]) -> bytes:
         for name in _STACKED:
             arrays[f"{c}.{name}"] = np.stack([np.asarray(getattr(step, name)) for step in steps])
         arrays[f"{c}.x"] = steps[-1].x  # that of every other step is the next one's x_t
+        if not exact:
+            arrays |= {f"{c}.{name}": arrays[f"{c}.{name}"].astype(np.float16) for name in ("x_t", "x0", "x")}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

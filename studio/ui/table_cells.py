@@ -58,7 +58,7 @@ def paint_cell(painter: QPainter, cell: Cell, rect: QRect, seen: QRectF, pixel: 
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(rect, 4, 4)
     else:
-        painter.setOpacity(0.35 if cell.faded else 1.0)
+        painter.setOpacity(0.5 if cell.faded else 1.0)
         smaller = seen.width() > rect.width() * painter.device().devicePixelRatioF()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smaller)
         painter.drawImage(QRectF(rect), cell.image, seen)
@@ -140,7 +140,12 @@ def paint_row_heading(painter: QPainter, heading: RowHeading, rect: QRect) -> No
     for word in heading.title.split("\n"):
         _line(painter, word, box)
         box.translate(0, LINE)
-    if heading.colours is None or heading.high <= heading.low or rect.bottom() - box.top() < 2 * LINE:
+    if heading.colours is None or heading.high <= heading.low:
+        return
+    if rect.bottom() - box.top() < 2.5 * LINE:  # no room for a bar
+        painter.setFont(_font("small"))
+        painter.setPen(colours.color("muted"))
+        _line(painter, f"{heading.low:.2g} – {heading.high:.2g}", box)
         return
     bar = QRect(EDGE, box.top() + 3, 8, rect.bottom() - box.top() - 3)
     ramp = to_qimage(np.ascontiguousarray(heading.colours[::-1, None]))

@@ -140,15 +140,18 @@ def test_a_fork_shares_its_beginning_and_steps_of_before_are_taken_over(store):
     fork = FREE.fork(1).model_copy(update={"guidance": Guidance(clip=True, clip_scale=50.0)})
     first, _ = run(tiny_request(columns=(FREE,)), store)
     known = read_back(store, first.record_id)
-    done, events = run(jobs.Order(tiny_request(columns=(FREE, fork)), known))
+    done, _ = run(jobs.Order(tiny_request(columns=(FREE, fork)), first.record_id), store)
+    done = read_back(store, done.record_id)
     assert [column.cost.computed for column in done.columns] == [0, 2]
     assert [column.cost.evaluations for column in done.columns] == [8, 6]
     assert done.columns[1].shared == (0, 2)
     assert all(same(a, b) for a, b in zip(done.columns[0].steps, known.columns[0].steps, strict=True))
     assert same(done.columns[1].steps[1], done.columns[0].steps[1])
     assert not same(done.columns[1].steps[3], done.columns[0].steps[3])
-    other, _ = run(jobs.Order(tiny_request(columns=(FREE,), seed=6), known))
+    other, _ = run(jobs.Order(tiny_request(columns=(FREE,), seed=6), first.record_id), store)
     assert other.columns[0].cost.computed == 8, "other noise shares nothing"
+    gone, _ = run(jobs.Order(tiny_request(columns=(FREE,)), "20200101-000000-0000"), store)
+    assert gone.columns[0].cost.computed == 8, "what is gone is drawn anew"
 
 
 def test_guidance_in_a_part_of_the_way_costs_nothing_elsewhere():

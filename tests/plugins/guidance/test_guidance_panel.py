@@ -26,7 +26,7 @@ def click(qtbot, button):
 def test_one_click_draws_every_column_from_the_same_noise(qtbot, guidance_room):
     panel = guidance_room()
     table = panel.stage.table
-    assert [h.title for h in table.headings()] == ["No guidance", "Classifier 4", "CLIP 3", "CFG 3", "CFG 3 + CLIP 3"]
+    assert [h.title for h in table.headings()] == ["No guidance", "Classifier 4", "CLIP 5", "CFG 3", "CFG 3 + CLIP 5"]
     click(qtbot, panel.zones.primary)
     drawn(qtbot, panel)
     assert panel.last_message is None and len(guidance_room.store.records()) == 1
@@ -69,9 +69,9 @@ def test_ticking_a_guidance_shows_its_settings_and_names_the_column(qtbot, guida
     assert form.field("clip_scale").isHidden() and form.field("course").isHidden()
     form.field("clip").focus_widget().click()
     assert not form.field("clip_scale").isHidden() and panel.columns.column.guidance.clip
-    assert panel.stage.table.headings()[0].title == "CLIP 3 (1)"
+    assert panel.stage.table.headings()[0].title == "CLIP 5 (1)"
     form.set_fields({"course": "interval", "stop": 0.5})
-    assert panel.stage.table.headings()[0].lines[0] == "from 0% to 50%"
+    assert panel.stage.table.headings()[0].lines[0] == "0–50 %"
 
 
 def test_a_fork_shares_steps_and_draws_only_the_rest(qtbot, guidance_room):
@@ -93,7 +93,7 @@ def test_a_fork_shares_steps_and_draws_only_the_rest(qtbot, guidance_room):
     assert not (steps[2][5].x == steps[1][5].x).all()
     assert panel.stage.found(0).run.cost.computed == 0, "columns drawn before are not drawn again"
     panel.stage.timeline.set_value(1)
-    assert "CFG 3" in panel.stage.table.note(0, 2) and panel.stage.table.headings()[2].lines[0] == "fork at step 3"
+    assert "CFG 3" in panel.stage.table.note(0, 2) and panel.stage.table.headings()[2].lines[0] == "fork @ 3"
     panel.stage.timeline.set_value(4)
     assert panel.stage.table.note(0, 2) == ""
 
@@ -241,7 +241,7 @@ def test_an_edit_leaves_what_was_drawn_in_sight(qtbot, guidance_room):
     drawn(qtbot, panel)
     panel.columns.choose(1)
     panel.controls.guidance.set_fields({"free_scale": 5.0})
-    assert panel.stage.found(1).steps == () and panel.stage.table.headings()[1].lines[1] == "not drawn yet"
+    assert panel.stage.found(1).steps == () and panel.stage.table.headings()[1].lines[1] == "not drawn"
     panel.controls.guidance.set_fields({"free_scale": 3.0})
     assert len(panel.stage.found(1).steps) == 4
     assert panel.controls.request() == tiny_request(columns=panel.columns.all)
