@@ -134,6 +134,7 @@ class _Work:
             with self._lock:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 until = time.monotonic() + _STRIDE
+                step = next(self._steps)
                 while time.monotonic() < until:
                     step = next(self._steps)
                 return step

@@ -16,13 +16,13 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from studio.engine import JobContext, Progress, run_inline
 from studio.host.paths import DataPaths
-from studio_plugins.generate.jobs import generate
+from studio.ml.diffusion.classifier import UnknownClass
 from studio.models.shelf import opened_folder
+from studio_plugins.generate.jobs import generate
 from studio_plugins.generate.quick import open_place
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.script import script
 from studio_plugins.generate.words import examples, remark, suggestions
-from studio.ml.diffusion.classifier import UnknownClass
 
 from tests.ml.diffusion.test_bpe import VOCABULARY, write
 from tests.plugins.generate.conftest import NETWORK, TINY

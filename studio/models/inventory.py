@@ -1,0 +1,108 @@
+"""Every model on this machine: where it came from, how large it is, and its card."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from safetensors import SafetensorError, safe_open
+
+from studio.models.catalog import (
+    ModelInfo,
+    ModelUnreadable,
+    find_models,
+    imported_folder,
+    is_checkpoint,
+    weight_files,
+)
+from studio.models.shelf import opened_models
+
+Origin = Literal["bundled", "imported", "opened"]
+_MAX_CARD = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model. nbytes: of its weights on the disk; parameters: 0 where the file does not list them; card: Markdown.
+
+    formats: how many numbers of each format ("F16") there are.
+    """
+
+    info: ModelInfo
+    origin: Origin
+    nbytes: int = 0
+    parameters: int = 0
+    formats: dict[str, int] = field(default_factory=dict)
+    card: str = ""
+
+    @property
+    def memory(self) -> tuple[int, int]:
+        """Bytes of the weights in memory, in single and in half precision."""
+        return 4 * self.parameters, 2 * self.parameters
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The models, and a sentence for each that cannot be used."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...] = ()
+
+
+def inventory() -> Inventory:
+    """Look at every model in the catalogue and at those opened from elsewhere. Reads headers and cards only."""
+    found, problems = find_models(kinds=None)
+    entries: list[Entry] = []
+    for info in [*found, *opened_models()]:
+        try:
+            entries.append(_entry(info))
+        except (ModelUnreadable, OSError) as error:
+            problems.append(str(error))
+    return Inventory(tuple(entries), tuple(problems))
+
+
+def _entry(info: ModelInfo) -> Entry:
+    files = weight_files(info.folder)
+    formats = _formats(files)
+    return Entry(
+        info=info,
+        origin=_origin(info),
+        nbytes=sum(file.stat().st_size for file in files),
+        parameters=sum(formats.values()),
+        formats=formats,
+        card=_card(info.folder),
+    )
+
+
+def _origin(info: ModelInfo) -> Origin:
+    if info.folder.parent == imported_folder():
+        return "imported"
+    return "opened" if os.path.isabs(info.id) else "bundled"
+
+
+def _formats(files: Iterable[Path]) -> dict[str, int]:
+    """Number format -> how many numbers; empty for files that are not safetensors."""
+    counted: dict[str, int] = {}
+    for file in files:
+        try:
+            with safe_open(file, framework="np") as content:
+                for name in content.keys():  # noqa: SIM118  (a safetensors handle is not a mapping)
+                    part = content.get_slice(name)
+                    counted[part.get_dtype()] = counted.get(part.get_dtype(), 0) + math.prod(part.get_shape())
+        except SafetensorError:
+            return {}
+    return counted
+
+
+def _card(folder: Path) -> str:
+    if is_checkpoint(folder):
+        return ""
+    try:
+        with (folder / "MODEL_CARD.md").open(encoding="utf-8", errors="replace") as file:
+            return file.read(_MAX_CARD)
+    except FileNotFoundError:
+        return ""
