@@ -232,7 +232,8 @@ def test_everything_can_be_exported(qtbot, guidance_room, tmp_path):
 def test_the_demo_shows_without_the_engine(qtbot, guidance_room):
     panel = guidance_room()
     panel.demo()
-    assert guidance_room.engine.tasks() == []
+    assert guidance_room.engine.tasks() == [] and panel.shown.request.steps == 12
+    assert all(len(panel.stage.found(c).steps) == 12 and panel.stage.table.image(1, c) is not None for c in range(5))
 
 
 def test_an_edit_leaves_what_was_drawn_in_sight(qtbot, guidance_room):
