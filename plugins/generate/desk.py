@@ -17,14 +17,14 @@ from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.imagemeta import ImageMetadata
 from studio_plugins.generate import jobs, quick
-from studio_plugins.generate.keeping import title_of
 from studio_plugins.generate.insight import Insight
+from studio_plugins.generate.keeping import title_of
 from studio_plugins.generate.on_stage import OnStage
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.results import GenerateResult, SweepResult
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.sweep import SweepState, sweep
+from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.trajectory import StepData
 
 QUEUE = "generate"

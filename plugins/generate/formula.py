@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from studio.models.guiding import GuidanceKind
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.trajectory import Stage, StepData, TermData
+from studio_plugins.generate.trajectory import StageName, StepData, TermData
 
 GRADIENTS: Mapping[str, str] = MappingProxyType(
     {"classifier": "classifier", "clip": "CLIP", "clip-x0": "CLIP on x₀"}
@@ -35,7 +35,7 @@ class Formula:
     note: str
 
 
-def formula(request: GenerateRequest, stage: Stage = "base") -> Formula:
+def formula(request: GenerateRequest, stage: StageName = "base") -> Formula:
     """The guidance of one stage of a run."""
     kinds = stage_kinds(request, stage)
     away = reference(request)
@@ -76,7 +76,7 @@ def numbers(request: GenerateRequest, step: StepData, picture: int | None = None
     return found
 
 
-def stage_kinds(request: GenerateRequest, stage: Stage) -> tuple[GuidanceKind, ...]:
+def stage_kinds(request: GenerateRequest, stage: StageName) -> tuple[GuidanceKind, ...]:
     """The guidances that act in a stage."""
     if stage == "base":
         return request.kinds

@@ -9,16 +9,18 @@ from typing import Any
 
 from PySide6.QtWidgets import QLabel, QWidget
 
+from studio.models.guiding import GuidanceKind
 from studio.ui.cards import Facts, FormulaCard
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
+from studio_plugins.generate.choices import GUIDANCES, SAMPLERS
 from studio_plugins.generate.formula import GRADIENTS, SCORES, formula, numbers, reference
-from studio_plugins.generate.choices import GUIDANCES, OFF, SAMPLERS
+from studio_plugins.generate.preparing import settings_of
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import Cost
 from studio_plugins.generate.sweep import cell_request
 from studio_plugins.generate.sweep_request import SweepRequest
-from studio_plugins.generate.trajectory import Stage, StepData
+from studio_plugins.generate.trajectory import StageName, StepData
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {"cond": "‖ε(x|y)‖", "uncond": "‖ε(x|∅)‖", "difference": "‖difference‖", "cosine": "cosine"}
@@ -40,6 +42,14 @@ _TIPS = {
     "evaluations": "Evaluations of the networks that draw, per picture",
     "gradients": "Gradients through the networks that guide, per picture",
 }
+_SCALES: Mapping[GuidanceKind, str] = MappingProxyType(
+    {
+        "classifier-free": "guidance scale",
+        "clip": "CLIP scale",
+        "clip-x0": "CLIP scale",
+        "classifier": "classifier scale",
+    }
+)
 _NO_CURVES = "The curves appear while a picture is drawn."
 
 
@@ -68,8 +78,8 @@ class Insight(QWidget):
             curves.add(plot)
         zones.add_insight("Cost", self._cost)
         self._request = GenerateRequest()
-        self._stage: Stage = "base"
-        self._points: dict[Stage, dict[str, tuple[list[float], list[float]]]] = {}
+        self._stage: StageName = "base"
+        self._points: dict[StageName, dict[str, tuple[list[float], list[float]]]] = {}
         self.clear()
 
     @property
@@ -101,15 +111,9 @@ class Insight(QWidget):
         facts = {"prompt": request.condition.strip() or "none"}
         if request.kinds:
             facts["guidance"] = GUIDANCES[request.guidance]
-        scales = {
-            "classifier-free": ("guidance scale", request.guidance_scale),
-            "clip": ("CLIP scale", request.clip_scale),
-            "clip-x0": ("CLIP scale", request.clip_scale),
-            "classifier": ("classifier scale", request.classifier_scale),
-        }
-        facts |= {name: f"{scale:g}" for name, scale in (scales[kind] for kind in request.kinds)}
+        facts |= {_SCALES[kind]: f"{strength.value:g}" for kind, strength in settings_of(request).strengths.items()}
         facts |= {"sampler": SAMPLERS[request.sampler], "steps": str(request.steps), "seed": str(request.seed)}
-        if request.upsample != OFF:
+        if request.upsampled:
             facts["up-sampling"] = request.upsample
         self._step.set_facts(facts)
 
@@ -122,7 +126,7 @@ class Insight(QWidget):
 
     def add_point(self, series: str, step: float, value: float) -> None:
         """One more point of a curve; series of the second stage begin with its name."""
-        stage: Stage = "upsample" if series.startswith("upsample ") else "base"
+        stage: StageName = "upsample" if series.startswith("upsample ") else "base"
         name = series.removeprefix("upsample ")
         if name not in TITLES:
             return
@@ -184,13 +188,13 @@ class Insight(QWidget):
         device = ", ".join(str(provenance[key]) for key in ("device", "dtype") if key in provenance)
         self._cost.set_facts(facts | ({"device": device} if device else {}), _TIPS)
 
-    def _show_formula(self, stage: Stage) -> None:
+    def _show_formula(self, stage: StageName) -> None:
         self._stage = stage
         shown = formula(self._request, stage)
         self._formula.set_formula(shown.symbols, shown.numbers)
         self._formula.set_note(shown.note)
 
-    def _show_stage(self, stage: Stage) -> None:
+    def _show_stage(self, stage: StageName) -> None:
         """Formula and curves of another stage."""
         self._show_formula(stage)
         for plot in self._plots:

@@ -97,6 +97,7 @@ def from_neutral(
 ) -> tuple[GenerateRequest, list[str]]:
     """Settings of another tool by neutral names (see `ImageMetadata`), laid over the request of `now`."""
     notes: list[str] = []
+    # A picture with a prompt followed it, and led away from nothing unless it says so.
     request = now.replace(ignore_prompt=False, negative_prompt="") if "prompt" in mapped else now
     if "classifier-free" not in request.chosen_kinds and {"guidance_scale", "negative_prompt"} & {*mapped}:
         request = request.replace(guidance="classifier-free")  # the only guidance those tools have

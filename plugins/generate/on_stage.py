@@ -12,11 +12,11 @@ from PySide6.QtCore import QObject, Signal
 from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.quick import StoredRun
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.results import Cost, GenerateResult, SweepResult, grid_cost
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.sweep import cell_request
 from studio_plugins.generate.sweep_labels import sweep_labels
+from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.trajectory import Trajectory
 
 

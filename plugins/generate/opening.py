@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QFileDialog
 
 from studio.engine import Cancelled, Done, EngineClosed, Event, Failed, Log, Progress, Task
 from studio.host.panel import Panel
-from studio_plugins.generate import quick
 from studio.models.catalog import CHECKPOINTS, ModelInfo
-from studio_plugins.generate.controls import Controls
 from studio.models.shelf import Shelf
+from studio_plugins.generate import quick
+from studio_plugins.generate.controls import Controls
 
 _FILTER = f"Checkpoints ({' '.join(f'*{suffix}' for suffix in CHECKPOINTS)});;All files (*)"
 Actions = Sequence[tuple[str, Callable[[], object]]]

@@ -14,18 +14,18 @@ from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.panel import Panel
 from studio.host.request import RequestError
+from studio.models.catalog import ModelInfo
+from studio.models.shelf import Shelf
 from studio.ui.cards import EmptyState
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.generate import demo, sharing
 from studio_plugins.generate.axes import AxisSyntaxError
-from studio.models.catalog import ModelInfo
 from studio_plugins.generate.commands import register_commands
 from studio_plugins.generate.controls import Controls, RunBar
 from studio_plugins.generate.desk import Desk
 from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.intake import Intake, dropped_picture
 from studio_plugins.generate.mapping import from_stored
-from studio.models.shelf import Shelf
 from studio_plugins.generate.opening import Opening, dropped_model
 from studio_plugins.generate.outlet import Outlet
 from studio_plugins.generate.prompts import PromptHistory

@@ -23,11 +23,11 @@ from studio.models.catalog import (
     is_model,
     read_info,
 )
+from studio.host.pictures import Pixels
 from studio.models.checkpoints import OPENS
 from studio.models.opening import open_drawing
-from studio.host.pictures import Pixels
-from studio_plugins.generate.keeping import STEPS_FILE, keep_run
 from studio.models.shelf import Shelf
+from studio_plugins.generate.keeping import STEPS_FILE, keep_run
 from studio_plugins.generate.results import GenerateResult
 from studio_plugins.generate.trajectory import Trajectory, TrajectoryUnreadable
 

@@ -9,7 +9,7 @@ from typing import Any
 from studio.host.pictures import Pixels
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.sweep_request import SweepRequest
-from studio_plugins.generate.trajectory import Stage, Trajectory
+from studio_plugins.generate.trajectory import StageName, Trajectory
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Cost:
     upsample_steps: int = 0
     upsample_seconds: float = 0.0
 
-    def after(self, stage: Stage, evaluations: int, gradients: int, seconds: float) -> Cost:
+    def after(self, stage: StageName, evaluations: int, gradients: int, seconds: float) -> Cost:
         """The cost after one more step."""
         second = stage == "upsample"
         return Cost(

@@ -12,11 +12,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from studio.host.pictures import GridLabels, Pixels
 from studio.ui.cards import EmptyState
 from studio.ui.image_grid import ImageGrid
 from studio.ui.image_view import ImageView
 from studio.ui.timeline import Timeline
-from studio.host.pictures import GridLabels, Pixels
 from studio_plugins.generate.trajectory import StepData, kept_positions
 
 

@@ -9,8 +9,8 @@ from studio.host.request import RequestError
 from studio.ui.theme import restyle
 from studio_plugins.generate.axes import AxisSyntaxError, format_axis, parse_axis
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.sweep_request import SweepAxis, SweepRequest
 from studio_plugins.generate.sweep_labels import AxisField, axis_field, axis_fields
+from studio_plugins.generate.sweep_request import SweepAxis, SweepRequest
 
 _SYNTAX = "1-5 is 1, 2, 3, 4, 5; 1-9 (+2) is every second; 0-8 [5] is five values; or a list: 1, 2, 3"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from studio.host.pictures import GridLabels
 from studio.host.request import FieldSpec, form_spec
 from studio_plugins.generate.axes import AxisKind, AxisValue, label
-from studio.host.pictures import GridLabels
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.sweep_request import SweepAxis, SweepRequest
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from studio.host.pictures import Pixels, to_pixels
 
-Stage = Literal["base", "upsample"]
+StageName = Literal["base", "upsample"]
 Arrays = Mapping[str, NDArray[Any]]
 
 SERIES = ("cond", "uncond", "difference", "cosine")
 _KEYS = ("x_t", "x0", "norms", "index", "t", "alpha_bar", "total")
 _GUIDANCE_KEYS = ("guided", "term_names", "terms")
-_PREFIXES: Mapping[Stage, str] = {"base": "", "upsample": "upsample_"}
+_PREFIXES: Mapping[StageName, str] = {"base": "", "upsample": "upsample_"}
 MAX_TRAJECTORY_BYTES = 16 << 20
 MAX_FILE_BYTES = 64 << 20
 
@@ -57,7 +57,7 @@ class StepData:
     x_t: NDArray[np.float16]
     x0: Pixels
     norms: NDArray[np.float32]
-    stage: Stage = "base"
+    stage: StageName = "base"
     guided: NDArray[np.float32] | None = None
     terms: Mapping[str, TermData] = field(default_factory=dict)
 
@@ -172,7 +172,7 @@ def _guidance(steps: Sequence[StepData]) -> dict[str, NDArray[Any]]:
     return {"guided": np.stack(guided).astype(np.float32), "term_names": np.array(names), "terms": terms}
 
 
-def _steps(data: Any, name: str, stage: Stage) -> tuple[StepData, ...]:
+def _steps(data: Any, name: str, stage: StageName) -> tuple[StepData, ...]:
     prefix = _PREFIXES[stage]
     arrays = {key: data[prefix + key] for key in _KEYS}
     x_t, x0, norms = arrays["x_t"], arrays["x0"], arrays["norms"]

@@ -15,9 +15,9 @@ from studio.host.results import ResultsStore
 from studio.models.catalog import ModelMissing, ModelUnreadable
 from studio_plugins.generate.jobs import generate
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.script import script
 from studio_plugins.generate.sweep import cell_request, sweep
+from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.trajectory import Trajectory
 
 BASE = GenerateRequest(prompt="a cat left of a dog", model="tiny", steps=4, seed=5)
