@@ -164,9 +164,9 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     compared = ways(model, sampling)
     steps = len(sampling.schedule(model.schedule))
     yield f"Sampler {sampling.sampler}, {steps} steps; {options.count} fresh scenes a figure, fixed seeds. “Nearer” is"
-    yield "the share of the scenes in which a way comes nearer to the truth than bicubic interpolation does. The feature"
-    yield "distance is LPIPS's formula in the oracle's feature maps, not LPIPS's network. The model holds every predicted"
-    yield "picture to average down to the small one (null space); “not consistent” is the network without that."
+    yield "the share of the scenes in which a way comes nearer to the truth than bicubic interpolation does. The"
+    yield "feature distance is LPIPS's formula in the oracle's features, not LPIPS's network. The model holds every"
+    yield "predicted picture to average down to the small one; “not consistent” is the network without that."
     yield from _against_truth(model, oracle, compared, options.count)
     yield from _against_base(model, oracle, compared, options.count)
 

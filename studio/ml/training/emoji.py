@@ -126,9 +126,10 @@ class EmojiBase:
 
     def _data(self) -> str:
         one_in = scenes.HELD_OUT_ONE_IN
+        first = f" (the first {self.layout_pictures:,}: {self.layout.mix})" if self.layout_pictures else ""
         return (
             f"Endless rendered scenes (`studio.ml.data.scenes`): {len(self.vocabulary.nouns)} nouns, {len(self.vocabulary.backgrounds)} "
-            f"backgrounds, kinds in the proportions {dict(self.vocabulary.mix)} (the first {self.layout_pictures:,}: {self.layout.mix}). Sprites come from Noto Color Emoji. One combination in {one_in} "
+            f"backgrounds, kinds in the proportions {dict(self.vocabulary.mix)}{first}. Sprites come from Noto Color Emoji. One combination in {one_in} "
             "(noun with background; noun, relation, noun) is held out and never seen in training.\n\n"
             f"Nouns: {', '.join(self.vocabulary.nouns)}.\n\nBackgrounds: {', '.join(self.vocabulary.backgrounds)}."
         )

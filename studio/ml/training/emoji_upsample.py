@@ -57,7 +57,7 @@ class EmojiUpsample(EmojiBase):
         seed: int = 2000,
     ) -> None:
         if pixels % FACTOR or crop % FACTOR or crop > pixels:
-            raise ValueError(f"pictures ({pixels}) and crops ({crop}) must be multiples of {FACTOR} pixels, crops no larger")
+            raise ValueError(f"pictures ({pixels}) and crops ({crop}) must be multiples of {FACTOR}, crops no larger")
         super().__init__(pixels, vocabulary, {**network, "in_channels": 6}, seed=seed)
         self.crop = crop
         # plain v weights: at the noisiest steps the small picture already decides nearly everything
@@ -126,18 +126,19 @@ class EmojiUpsample(EmojiBase):
         small = self.pixels // FACTOR
         return (
             "The up-sampling model of GLIDE: a text-conditional diffusion model (ADM U-Net with concatenated text "
-            f"attention, learned-range variance, v-prediction) that sees a {small}x{small} picture of an emoji scene, enlarged "
-            f"bilinearly, beside the noise, and draws it with {self.pixels}x{self.pixels} pixels. It was trained on crops "
-            f"of {self.crop}x{self.crop} pixels and is used on whole pictures. {self.drop_caption:.0%} of the captions "
-            "were empty in training."
+            f"attention, learned-range variance, v-prediction) that sees a {small}x{small} picture of an emoji scene, "
+            f"enlarged bilinearly, beside the noise, and draws it with {self.pixels}x{self.pixels} pixels. It was "
+            f"trained on crops of {self.crop}x{self.crop} pixels and is used on whole pictures. "
+            f"{self.drop_caption:.0%} of the captions were empty in training.\n\nUnlike GLIDE's, it is sampled so that "
+            "every predicted picture averages down to the small one (`consistent` in config.json; the null-space step of DDNM, arXiv 2212.00490)."
         )
 
     def _data(self) -> str:
         return (
             f"{super()._data()}\n\nThe small picture is the average over {FACTOR}x{FACTOR} pixels, rounded to 8 bits; "
             f"{WORN_SHARE:.0%} are blurred (standard deviation up to {LARGEST_BLUR} small pixels) and noisy (up to "
-            f"{LARGEST_NOISE}, on [-1, 1]) before that. In {GRID_SHARE:.0%} of the scenes the objects lie on whole small "
-            "pixels, as in a base model's pictures."
+            f"{LARGEST_NOISE}, on [-1, 1]) before that. In {GRID_SHARE:.0%} of the scenes the objects lie on whole "
+            "small pixels, as in a base model's pictures."
         )
 
 

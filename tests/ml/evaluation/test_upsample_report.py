@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from studio.ml.data import scenes
 from studio.ml.diffusion.glide import load_text2im
-from studio.ml.diffusion.upsampling import eight_bit
+from studio.ml.diffusion.upsampling import eight_bit, load_upsampler
 from studio.ml.evaluation import upsample
 from studio.ml.evaluation.oracle import load_oracle
 from studio.ml.training.emoji_upsample import EmojiUpsample
@@ -95,3 +95,16 @@ def test_the_report_has_a_row_for_every_way(tmp_path):
     model = "emoji-upsample"
     ways = ["bilinear", "bicubic", model, f"{model}, not consistent", f"{model}, no prompt"]
     assert rows == ["enlarged by", *ways, "enlarged by", *ways, "enlarged by", "bicubic", model]
+
+
+def test_the_shipped_model_comes_nearer_to_the_truth_than_bicubic_interpolation(oracle):
+    model = load_upsampler(resource("models", "emoji-upsample"))
+    asked = upsample.draw_scenes(VOCABULARY, 4, grid=model.low_res_size)
+    distance = upsample.FeatureDistance(oracle)
+    enlarged, bicubic = (
+        upsample.fidelity(way, asked, model.image_size, distance)
+        for way in (upsample.by_model(model), upsample.interpolated("bicubic"))
+    )
+    assert enlarged.psnr.mean() > bicubic.psnr.mean()
+    assert enlarged.distance.mean() < bicubic.distance.mean()
+    assert enlarged.back.min() > 45  # what it draws averages down to the small picture
