@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from studio.models.inventory import Entry
 from studio.ui.theme import theme
-from studio_plugins.models.words import KINDS, ORIGINS, size_text
+from studio_plugins.models.words import KINDS, size_text
 
 _ENTRY = Qt.ItemDataRole.UserRole
 _HEADING_HEIGHT, _ROW_HEIGHT = 30, 42
@@ -68,7 +68,7 @@ class ModelList(QListWidget):
 
     def _add(self, entry: Entry) -> None:
         info = entry.info
-        details = f"{info.size}×{info.size} px, {size_text(entry.nbytes)}, {ORIGINS[entry.origin]}"
+        details = f"{info.size}×{info.size} px, {size_text(entry.nbytes)}, {entry.origin}"
         item = QListWidgetItem(f"{info.title}\n{details}", self)
         item.setData(_ENTRY, entry)
         item.setToolTip(f"{info.title}\n{info.folder}")

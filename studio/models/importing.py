@@ -132,15 +132,7 @@ class _Work:
         """The next step; the model's folder, in its place, after the last one. Raises what `make` raises, OSError."""
         try:
             with self._lock:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                until = time.monotonic() + _STRIDE
-                step = next(self._steps)
-                while time.monotonic() < until:
-                    step = next(self._steps)
-                return step
-        except StopIteration as end:
-            self.proof = _proof(end.value)
-            return self._place()
+                return self._advance()
         finally:
             if self._given_up:
                 self.give_up()
@@ -154,6 +146,18 @@ class _Work:
                 shutil.rmtree(self._folder, ignore_errors=True)
             finally:
                 self._lock.release()
+
+    def _advance(self) -> Step | Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        until = time.monotonic() + _STRIDE
+        try:
+            step = next(self._steps)
+            while time.monotonic() < until:
+                step = next(self._steps)
+            return step
+        except StopIteration as end:
+            self.proof = _proof(end.value)
+            return self._folder if self._given_up else self._place()
 
     def _place(self) -> Path:
         for file in self._folder.iterdir():

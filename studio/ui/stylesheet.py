@@ -59,9 +59,9 @@ QComboBox::drop-down { border: none; width: 24px; } QComboBox::down-arrow { imag
 QComboBox QAbstractItemView, QAbstractItemView[role="popup"] { background: $raised; color: $text; border: 1px solid $border_strong; padding: 4px;
   selection-background-color: $accent_soft; selection-color: $text; }
 
-QCheckBox { spacing: 8px; } QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px; background: $raised; }
+QCheckBox { spacing: 8px; } QCheckBox::indicator, QTableView::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px; background: $raised; }
 QCheckBox::indicator:hover { border-color: $accent; } QCheckBox::indicator:focus { border: 2px solid $focus; }
-QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url($icons/check.svg); }
+QCheckBox::indicator:checked, QTableView::indicator:checked { background: $accent; border-color: $accent; image: url($icons/check.svg); }
 QCheckBox::indicator:disabled { border-color: $border; background: $surface; }
 
 QSlider { min-height: 22px; }

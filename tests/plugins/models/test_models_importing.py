@@ -13,6 +13,7 @@ import torch
 from studio.engine import JobContext, Log, Offload, Progress, Snapshot, run_inline
 from studio.host.paths import DataPaths
 from studio.host.results import ResultsStore
+from studio.ml.importing.record import Record
 from studio.models import importing
 from studio.models.catalog import find_models, imported_folder, read_info
 from studio.models.importing import NothingToImport, NotImported, remove_model
@@ -125,8 +126,9 @@ def test_a_cancelled_import_leaves_nothing_of_what_was_under_way(downloads, cont
     assert left_behind() == []
 
 
-def test_cancelling_while_a_step_runs_leaves_the_cleaning_to_that_step(downloads, context, monkeypatch):
-    """The engine closes the job while a worker thread still writes."""
+@pytest.mark.parametrize("last", [False, True])
+def test_cancelling_while_a_step_runs_leaves_the_cleaning_to_that_step(downloads, context, monkeypatch, last):
+    """The engine closes the job while a worker thread still writes, or does the last of it."""
     job = import_models(ImportRequest(folder=str(downloads)), context)
     item = next(job)
     while not (isinstance(item, Offload) and getattr(item.fn, "__name__", "") == "advance"):
@@ -138,6 +140,8 @@ def test_cancelling_while_a_step_runs_leaves_the_cleaning_to_that_step(downloads
         def __next__(self):
             job.close()  # comes while this step runs
             assert left_behind() != []
+            if last:
+                raise StopIteration(Record((), "", 0, ()))
             return next(steps)
 
         def close(self):
