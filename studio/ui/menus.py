@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
 
@@ -23,13 +24,15 @@ class Runner(Protocol):
 
 class Menus(QObject):
     """Rebuilt when commands come or go. Categories become menus in a fixed order, others follow by name; a category
-    such as "View/Theme" becomes a sub-menu."""
+    such as "View/Theme" becomes a sub-menu. Of the menus that panels bring, only that of the panel on show is in the
+    bar; the commands of the others keep their keys and their place in the palette."""
 
     def __init__(self, window: QMainWindow, commands: CommandRegistry, run: Runner) -> None:
         super().__init__(window)
         self._window, self._commands, self._run = window, commands, run
         self._actions: dict[str, QAction] = {}
         self._menus: dict[str, QMenu] = {}
+        self._hidden: frozenset[str] = frozenset()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -45,6 +48,16 @@ class Menus(QObject):
     def action(self, command_id: str) -> QAction | None:
         """The menu entry of a command."""
         return self._actions.get(command_id)
+
+    def hide_panels(self, panel_ids: Iterable[str]) -> None:
+        """Take the menus of these panels out of the bar: those that hold nothing but commands called `<panel id>.…`."""
+        self._hidden = frozenset(panel_ids)
+        owners: dict[str, set[str]] = {}
+        for command in self._commands:
+            owners.setdefault(command.category.partition("/")[0], set()).add(command.id.partition(".")[0])
+        for name, menu in self._menus.items():
+            if "/" not in name:
+                menu.menuAction().setVisible(not owners[name] <= self._hidden)
 
     def rebuild(self) -> None:
         """Make all menus again."""
@@ -65,6 +78,7 @@ class Menus(QObject):
                 self._place(menu, command).addAction(self._make(command))
         for command in (c for c in self._commands if not c.category and c.shortcut):
             self._window.addAction(self._make(command))
+        self.hide_panels(self._hidden)
 
     def _place(self, menu: QMenu, command: Command) -> QMenu:
         below = command.category.partition("/")[2]

@@ -90,6 +90,7 @@ class MainWindow(QMainWindow):
         register_commands(self)
         self.palette_ = CommandPalette(services.commands, self.run_command, self)
         self.menus = Menus(self, services.commands, self.run_command)
+        self.tabs.currentChanged.connect(lambda _index: self._hide_other_menus())
         self.layout_ = Layout(self)
         self.layout_.default()
 
@@ -341,6 +342,10 @@ class MainWindow(QMainWindow):
         if not text and manifest is not None and manifest.help_path is not None:
             text = manifest.help_path.read_text(encoding="utf-8", errors="replace")
         self.help.set_panel(manifest.title if manifest else "", text)
+
+    def _hide_other_menus(self) -> None:
+        current = self.panels.current_id()
+        self.menus.hide_panels(d.manifest.id for d in self._plugins if d.manifest and d.manifest.id != current)
 
     def _settings_changed(self) -> None:
         appearance = self.services.settings.value.appearance

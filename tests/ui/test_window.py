@@ -257,6 +257,27 @@ def test_every_command_is_in_a_menu_and_runs_by_the_palette(open_studio, qtbot) 
     assert all(window.menus.action(command.id) for command in studio.services.commands if command.category)
 
 
+def test_the_bar_holds_the_menu_of_the_panel_on_show_only(open_studio, qtbot) -> None:
+    studio = open_studio()
+    window, commands = studio.window, studio.services.commands
+    called: list[str] = []
+    for panel in ("fake", "importing"):
+        commands.register(Command(f"{panel}.act", "Act", lambda panel=panel: called.append(panel), category=panel.title()))
+
+    def shown() -> list[str]:
+        return [action.text() for action in window.menuBar().actions() if action.isVisible()]
+
+    window.panels.open("fake")
+    qtbot.waitUntil(lambda: "Fake" in shown())
+    assert "Importing" not in shown() and {"File", "Panels", "Help"} <= set(shown())
+    window.show_settings()
+    assert "Fake" not in shown()
+    window.menus.action("fake.act").trigger()
+    assert called == ["fake"]
+    commands.unregister_prefix("fake.")
+    commands.unregister_prefix("importing.")
+
+
 def test_a_command_that_fails_is_told(open_studio) -> None:
     studio = open_studio()
     studio.services.commands.register(Command("fake.boom", "Boom", lambda: 1 / 0))
