@@ -40,7 +40,7 @@ class TokensPanel(Panel):
     # --- life ---
 
     def build(self) -> None:
-        self.shelf = Shelf(self.context.panel_dir)
+        self.shelf = Shelf(self.context.panel_dir, kinds=("text2im",))
         problems, _forget = self.shelf.look()
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones, self.shelf.models)
