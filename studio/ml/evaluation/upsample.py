@@ -104,12 +104,18 @@ def by_model(model: Upsampler, sampling: Sampling | None = None, *, consistent: 
 
 
 def ways(model: Upsampler, sampling: Sampling | None = None) -> dict[str, Enlarge]:
-    """All ways that are compared, by name: no model, the model's own way, and that without one of its parts."""
-    enlarge = by_model(model, sampling)
+    """The ways that are compared, by name."""
     return {
         "bilinear": interpolated("bilinear"),
         "bicubic": interpolated("bicubic"),
-        model.name: enlarge,
+        model.name: by_model(model, sampling),
+    }
+
+
+def lesser_ways(model: Upsampler, sampling: Sampling | None = None) -> dict[str, Enlarge]:
+    """The model's own way without one of its parts, by name."""
+    enlarge = by_model(model, sampling)
+    return {
         f"{model.name}, not consistent": by_model(model, sampling, consistent=False),
         f"{model.name}, no prompt": lambda small, prompts, seeds: enlarge(small, [""] * len(prompts), seeds),
     }
@@ -167,23 +173,25 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     yield "the share of the scenes in which a way comes nearer to the truth than bicubic interpolation does. The"
     yield "feature distance is LPIPS's formula in the oracle's features, not LPIPS's network. The model holds every"
     yield "predicted picture to average down to the small one; “not consistent” is the network without that."
-    yield from _against_truth(model, oracle, compared, options.count)
+    yield from _against_truth(model, oracle, {**compared, **lesser_ways(model, sampling)}, options.count, on_grid=True)
+    yield from _against_truth(model, oracle, compared, options.count, on_grid=False)
     yield from _against_base(model, oracle, compared, options.count)
 
 
-def _against_truth(model: Upsampler, oracle: Oracle, compared: dict[str, Enlarge], count: int) -> Iterator[str]:
+def _against_truth(
+    model: Upsampler, oracle: Oracle, compared: dict[str, Enlarge], count: int, *, on_grid: bool
+) -> Iterator[str]:
+    place = "on whole small pixels, as a base model draws them" if on_grid else "anywhere"
+    yield ""
+    yield f"Objects {place}; the small picture is the average of the true one."
+    yield ""
+    yield "| enlarged by | PSNR (dB) | nearer | feature distance | nearer | PSNR averaged down | s/picture |"
+    yield "|---|---|---|---|---|---|---|"
     vocabulary = scenes.Vocabulary(oracle.config.nouns, oracle.config.backgrounds)
+    asked = draw_scenes(vocabulary, count, grid=model.low_res_size if on_grid else None)
     distance = FeatureDistance(oracle)
-    places = {"on whole small pixels, as a base model draws them": model.low_res_size, "anywhere": None}
-    for place, grid in places.items():
-        yield ""
-        yield f"Objects {place}; the small picture is the average of the true one."
-        yield ""
-        yield "| enlarged by | PSNR (dB) | nearer | feature distance | nearer | PSNR averaged down | s/picture |"
-        yield "|---|---|---|---|---|---|---|"
-        asked = draw_scenes(vocabulary, count, grid=grid)
-        rows = {name: fidelity(enlarge, asked, model.image_size, distance) for name, enlarge in compared.items()}
-        yield from (_fidelity_row(name, row, rows["bicubic"]) for name, row in rows.items())
+    rows = {name: fidelity(enlarge, asked, model.image_size, distance) for name, enlarge in compared.items()}
+    yield from (_fidelity_row(name, row, rows["bicubic"]) for name, row in rows.items())
 
 
 def _against_base(model: Upsampler, oracle: Oracle, compared: dict[str, Enlarge], count: int) -> Iterator[str]:

@@ -93,8 +93,8 @@ def test_the_report_has_a_row_for_every_way(tmp_path):
     assert lines[0].startswith("Sampler ddim, 1 steps; 2 fresh scenes")
     rows = [line.split("|")[1].strip() for line in lines if line.startswith("|") and "---" not in line]
     model = "emoji-upsample"
-    ways = ["bilinear", "bicubic", model, f"{model}, not consistent", f"{model}, no prompt"]
-    assert rows == ["enlarged by", *ways, "enlarged by", *ways, "enlarged by", "bicubic", model]
+    ways, lesser = ["bilinear", "bicubic", model], [f"{model}, not consistent", f"{model}, no prompt"]
+    assert rows == ["enlarged by", *ways, *lesser, "enlarged by", *ways, "enlarged by", "bicubic", model]
 
 
 def test_the_shipped_model_comes_nearer_to_the_truth_than_bicubic_interpolation(oracle):
