@@ -17,9 +17,18 @@ from studio.ui.text_fields import SeedField
 from studio_plugins.guidance.column_bar import ColumnBar
 from studio_plugins.guidance.columns import Columns
 from studio_plugins.guidance.companions import Companions
-from studio_plugins.guidance.request import Guidance, GuidanceRequest
+from studio_plugins.guidance.request import EXAMPLE_PROMPT, Guidance, GuidanceRequest
 from studio_plugins.guidance.titles import guidance_title
 
+EXAMPLES = (
+    EXAMPLE_PROMPT,
+    "a rocket above a house on a black background",
+    "a dog right of a pizza on a green background",
+    "two penguins on a yellow background",
+    "a small butterfly on a green background",
+    "a frog below a star on a purple background",
+)
+"""Prompts in which guidance makes a difference, to choose without typing."""
 _ALL = tuple(GuidanceRequest.model_fields)
 
 
@@ -38,6 +47,7 @@ class Controls(QWidget):
         self._models = {info.id: info for info in models}
         self._companions = companions
         self._offered: tuple[str, ...] = ()
+        self._offering = ""
         providers = {
             "models": lambda: [(info.id, info.title) for info in self._models.values()],
             "clips": lambda: [(info.id, info.title) for info in companions.clips],
@@ -76,6 +86,7 @@ class Controls(QWidget):
 
     def request(self) -> GuidanceRequest:
         """What the controls say. Raises RequestError."""
+        self.guidance.value()  # while it is not valid, the chosen column is not what is shown
         return self.common.value().replace(prompt=self._prompt.value().prompt, columns=self.columns.all)
 
     def valid_request(self) -> GuidanceRequest | None:
@@ -126,8 +137,14 @@ class Controls(QWidget):
     # --- edits ---
 
     def _guided(self) -> None:
-        guidance = self.guidance.valid_value()
-        if guidance is not None:
+        try:
+            guidance = self.guidance.value()
+        except RequestError as error:
+            self._tell(str(error))
+            return
+        if guidance == self.columns.column.guidance:
+            self._edited()  # what was wrong is right again
+        else:
             self.columns.set_guidance(guidance)
 
     def _show_column(self) -> None:
@@ -143,10 +160,13 @@ class Controls(QWidget):
         if request is not None:
             self._offer_classes(request)
             reason = self._companions.missing(self.columns.column.guidance, request, self.model)
-            self._reason.setText(f"Cannot be drawn: {reason}." if reason else "")
-            self._reason.setVisible(bool(reason))
+            self._tell(f"Cannot be drawn: {reason}." if reason else "")
         self._remark()
         self.changed.emit()
+
+    def _tell(self, problem: str) -> None:
+        self._reason.setText(problem)
+        self._reason.setVisible(bool(problem))
 
     def _classes(self) -> list[tuple[str, str]]:
         return [("", "Automatic"), *((name, name) for name in self._offered)]
@@ -158,14 +178,21 @@ class Controls(QWidget):
         self.guidance.set_choices("classifier_class", [("", label), *((name, name) for name in self._offered)])
 
     def _remark(self) -> None:
-        info = self.model
-        note = ""
+        """Say which words the model does not know, and offer those that it does."""
+        info, field = self.model, self._prompt.prompt_field()
+        note, examples = "", list(EXAMPLES)
         if info is not None and info.words:
-            unknown = WordTokenizer(info.words, info.phrases).unknown(self.prompt)
+            known = WordTokenizer(info.words, info.phrases)
+            examples = [text for text in EXAMPLES if not known.unknown(text)]
+            unknown = known.unknown(self.prompt)
             if unknown:
                 words = ", ".join(f"“{word[:30]}”" for word in unknown[:6])
                 note = f"{info.title} does not know {words} and leaves {'it' if len(unknown) == 1 else 'them'} out."
-        self._prompt.prompt_field().set_note(note)
+        if info is not None and info.id != self._offering:
+            self._offering = info.id
+            field.set_suggestions([word for word in (*info.words, *info.phrases) if len(word) > 1])
+            field.set_history(examples)
+        field.set_note(note)
 
 
 class RunBar(QWidget):

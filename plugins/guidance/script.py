@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from studio.models.catalog import is_checkpoint
 from studio_plugins.guidance.request import Column, Guidance, GuidanceRequest
 from studio_plugins.guidance.titles import titles_of
 
@@ -23,8 +25,7 @@ from PIL import Image
 from studio.ml.clip.model import load_clip
 from studio.ml.clip.prompts import encode_weighted
 from studio.ml.diffusion.classifier import load_classifier
-from studio.ml.diffusion.glide import load_text2im
-from studio.ml.diffusion.gradients import ClassifierGuidance, ClipGuidance, PlainClipGuidance, together
+{imports}from studio.ml.diffusion.gradients import ClassifierGuidance, ClipGuidance, PlainClipGuidance, together
 from studio.ml.diffusion.guidance import Scale
 from studio.ml.diffusion.sampler import Resume
 from studio.ml.diffusion.sampling import Sampling
@@ -38,7 +39,7 @@ OUT = Path("guidance")  # a folder
 
 {threads}DEVICE = {device}
 DTYPE = torch.{dtype}
-model = load_text2im(locate({model!r}), device=DEVICE, dtype=DTYPE)
+model = {load}, device=DEVICE, dtype=DTYPE)
 {companions}T = model.schedule.T
 
 
@@ -47,7 +48,7 @@ def draw(prompt, scale=None, negative="", guides=(), resume=None, until=None):
     records = []
     for record in model.sample(
         [prompt] * len(SEEDS), SEEDS, scale=scale, negative=negative, sampling=SAMPLING, cond_fn=together(guides),
-        resume=resume, skip_unused=True,
+        resume=resume, **({{}} if scale is None else {{"skip_unused": True}}),
     ):
         records.append(record)
         if record.index == until:
@@ -60,11 +61,16 @@ columns = {{}}
 OUT.mkdir(parents=True, exist_ok=True)
 for name, records in columns.items():
     x = records[-1].x.float().permute(0, 2, 3, 1).cpu().numpy()  # [pictures, height, width, 3] in [-1, 1]
-    pixels = np.clip(np.floor((x + np.float32(1)) * np.float32(127.5) + np.float32(0.5)), 0, 255).astype(np.uint8)
-    for seed, picture in zip(SEEDS, pictures := pixels):
+    pictures = np.clip(np.floor((x + np.float32(1)) * np.float32(127.5) + np.float32(0.5)), 0, 255).astype(np.uint8)
+    for seed, picture in zip(SEEDS, pictures):
         Image.fromarray(picture).save(OUT / f"{{name}}-{{seed}}.png")
     print(name, len(records), "steps,", len(pictures), "pictures")
 '''
+_LOAD = "from studio.ml.diffusion.glide import load_text2im\n"
+_LOAD_RELEASED = """\
+from studio.host.paths import DataPaths  # converted weights are kept in the data folder's cache
+from studio.ml.diffusion.unconditional import load_released
+"""
 _CLIP = '''\
 clip = load_clip(locate({name!r}), device=DEVICE, dtype=DTYPE)
 '''
@@ -82,6 +88,9 @@ def script(request: GuidanceRequest, provenance: Mapping[str, Any] | None = None
     companions = _CLIP.format(name=request.clip_model) if any(g.needs_clip for g in guidances) else ""
     if any(g.classifier for g in guidances):
         companions += _CLASSIFIER.format(name=request.classifier_model)
+    imports, load = _LOAD, f"load_text2im(locate({request.model!r})"
+    if any(mark in request.model for mark in "/\\") and is_checkpoint(Path(request.model)):
+        imports, load = _LOAD_RELEASED, f"load_released(Path({request.model!r}), DataPaths.default().cache"
     titles = titles_of(request.columns)
     lines = [_column(i, column, titles[i]) for i, column in enumerate(request.columns)]
     return _TEMPLATE.format(
@@ -94,7 +103,8 @@ def script(request: GuidanceRequest, provenance: Mapping[str, Any] | None = None
         threads=f"torch.set_num_threads({threads})\n" if isinstance(threads, int) else "",
         device=repr(device) if device else '"cuda" if torch.cuda.is_available() else "cpu"',
         dtype=request.precision if request.precision != "auto" else str(made.get("dtype", "")) or "float32",
-        model=request.model,
+        imports=imports,
+        load=load,
         companions=companions,
         columns="\n".join(lines),
     )

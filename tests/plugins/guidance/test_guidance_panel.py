@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from studio_plugins.guidance.request import Column, Guidance
+from studio_plugins.guidance.request import EXAMPLE_PROMPT, Column, Guidance
 from tests.plugins.guidance.conftest import tiny_request
 
 LONG = 60_000
@@ -206,12 +206,19 @@ def test_cancel_stops_within_a_step(qtbot, guidance_room):
 def test_guidance_that_cannot_be_is_named(qtbot, guidance_room, fields, says):
     panel = guidance_room(columns=(Column(),))
     panel.controls.guidance.set_fields(fields)
-    said = panel.controls._reason.text()
-    try:
-        panel.controls.guidance.value()
-    except ValueError as error:
-        said += str(error)
-    assert says in said
+    assert says in panel.controls._reason.text()
+    panel.compare()
+    assert panel.last_message.level == "error" and guidance_room.engine.tasks() == []
+    panel.controls.guidance.set_value(Guidance())
+    assert panel.controls._reason.text() == "" and panel.columns.column == Column()
+
+
+def test_prompts_can_be_chosen_without_typing(qtbot, guidance_room):
+    panel = guidance_room(prompt="a dragon")
+    field = panel.controls._prompt.prompt_field()
+    assert "“dragon”" in field.note()
+    field.set_value("a cat on a blue background")
+    assert field.note() == "" and field._history == [EXAMPLE_PROMPT] and field._recent.isEnabled()
 
 
 def test_everything_can_be_exported(qtbot, guidance_room, tmp_path):

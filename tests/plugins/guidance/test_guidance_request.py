@@ -64,6 +64,15 @@ def test_titles_say_what_guides():
     assert when(Guidance(course="ramp")) == ""
 
 
+def test_the_script_opens_a_released_checkpoint_as_the_studio_does(tmp_path):
+    from studio_plugins.guidance.script import script
+
+    (tmp_path / "base.pt").write_bytes(b"")
+    text = script(GuidanceRequest(model=str(tmp_path / "base.pt")))
+    assert "load_released(Path(" in text and "load_text2im" not in text
+    compile(text, "script", "exec")
+
+
 def test_companions_say_why_a_column_cannot_be_drawn(bundled, tmp_path):
     from studio.models.catalog import find_models
     from tests.plugins.guidance.conftest import write_tiny_clip
