@@ -57,7 +57,8 @@ class Menus(QObject):
             owners.setdefault(command.category.partition("/")[0], set()).add(command.id.partition(".")[0])
         for name, menu in self._menus.items():
             if "/" not in name:
-                menu.menuAction().setVisible(not owners[name] <= self._hidden)
+                left = owners.get(name, frozenset())  # nothing of a panel that has just closed
+                menu.menuAction().setVisible(not left <= self._hidden)
 
     def rebuild(self) -> None:
         """Make all menus again."""
