@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from studio.host.pictures import Pixels
@@ -57,13 +57,14 @@ class ColumnRun:
     problem: str = ""
 
     def summary(self) -> dict[str, Any]:
-        """Everything but arrays, as JSON."""
+        """Everything but arrays, and the seconds of each step, as JSON."""
         return {
             "cost": {**asdict(self.cost), "gradients": dict(self.cost.gradients)},
             "verdicts": [asdict(verdict) for verdict in self.verdicts],
             "shared": self.shared,
             "target": self.target,
             "problem": self.problem,
+            "step_seconds": [round(step.seconds, 4) for step in self.steps],
         }
 
     @classmethod
@@ -71,6 +72,9 @@ class ColumnRun:
         """The inverse of `summary`. Raises KeyError, TypeError for what is none."""
         verdicts = tuple(Verdict(**{**v, "missing": tuple(v["missing"])}) for v in stored["verdicts"])
         shared = tuple(stored["shared"]) if stored["shared"] else None
+        if steps:
+            timed = zip(steps, stored["step_seconds"], strict=True)
+            steps = tuple(replace(step, seconds=float(seconds)) for step, seconds in timed)
         return cls(
             steps, pictures, Cost(**stored["cost"]), verdicts, shared, str(stored["target"]), str(stored["problem"])
         )

@@ -20,7 +20,7 @@ SCORES = ("clip", "clip-clean", "classifier", "oracle")
 """CLIP's cosine at x_t; that of the clean CLIP (t = 0) at x0; p(y | x_t); the oracle's sureness of what was asked."""
 MAX_FILE_BYTES = 512 << 20
 Floats = NDArray[np.float32]
-_STACKED = ("x_t", "x0", "heat", "gram", "scales", "scores", "index", "t", "alpha_bar", "evaluations", "seconds")
+_STACKED = ("x_t", "x0", "heat", "gram", "scales", "scores", "index", "t", "alpha_bar", "evaluations")
 
 
 class StepsUnreadable(ValueError):
@@ -98,7 +98,10 @@ Steps = tuple[Step, ...]
 
 
 def to_npz(columns: Sequence[Steps], *, exact: bool = True) -> bytes:
-    """All columns' steps as one compressed npz; a column may have none. Not `exact`: to look at, in float16."""
+    """All columns' steps as one compressed npz; a column may have none. Not `exact`: to look at, in float16.
+
+    Everything but the seconds: what is in the file is the same whenever the same is drawn.
+    """
     arrays: dict[str, Any] = {"columns": np.array(len(columns))}
     for c, steps in enumerate(columns):
         arrays[f"{c}.total"] = np.array(steps[0].total if steps else 0)
@@ -115,7 +118,7 @@ def to_npz(columns: Sequence[Steps], *, exact: bool = True) -> bytes:
 
 
 def read(path: Path) -> tuple[Steps, ...]:
-    """Every column's steps. Raises StepsUnreadable for a damaged, foreign or unreasonably large file."""
+    """Every column's steps, their seconds 0. Raises StepsUnreadable for a damaged, foreign or unreasonably large file."""
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
@@ -156,7 +159,7 @@ def _column(data: Any, c: int) -> Steps:
             scales=np.asarray(arrays["scales"][i], np.float32),
             scores=np.asarray(arrays["scores"][i], np.float32),
             evaluations=int(arrays["evaluations"][i]),
-            seconds=float(arrays["seconds"][i]),
+            seconds=0.0,
         )
         for i in range(count)
     )

@@ -176,4 +176,7 @@ def pixels_of(image: QImage) -> npt.NDArray[np.uint8]:
 def _difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
     if first.size == 0:
         return 0.0
-    return float(np.nanmax(np.abs(first.astype(np.float64) - second.astype(np.float64))))
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))  # what is unknown in both does not differ
+    with np.errstate(invalid="ignore"):
+        return float(np.where(same, 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf)).max())

@@ -217,7 +217,24 @@ def test_what_was_kept_reads_back_whole(store):
     live = [event.data for event in events if isinstance(event, Snapshot)]
     for d in live:
         assert same(back.columns[d.column].steps[d.step.index], d.step)
-    assert [run.summary() for run in back.columns] == [run.summary() for run in done.columns]
+    assert [column.cost for column in back.columns] == [column.cost for column in done.columns]
+    assert [column.verdicts for column in back.columns] == [column.verdicts for column in done.columns]
+    for column in back.columns:
+        assert sum(step.seconds for step in column.steps) == pytest.approx(column.cost.seconds, abs=1e-3)
+
+
+@pytest.mark.parametrize("probes", [True, False])
+def test_a_replay_is_equal_bit_for_bit(store, probes):
+    """A forked comparison drawn again in one go, by the studio's own comparison of results."""
+    from studio.ui.replay import compare
+
+    first, _ = run(tiny_request(columns=(FREE,), probes=probes), store)
+    fork = FREE.fork(1).model_copy(update={"guidance": Guidance(clip=True)})
+    forked, _ = run(jobs.Order(tiny_request(columns=(FREE, fork), probes=probes), first.record_id), store)
+    again, _ = run(forked.request, store)
+    assert again.columns[0].cost.computed == 8
+    compared = compare(store.get(forked.record_id), store.get(again.record_id))
+    assert compared.largest == 0 and compared.notes == () and len(compared.differences) == 3
 
 
 def test_damaged_steps_leave_the_pictures(store, tmp_path):
