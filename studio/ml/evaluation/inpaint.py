@@ -142,7 +142,7 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     for method in replacing:
         yield _row(base, method, COMPARED_SCALE, fill(base, oracle, fewer, method, COMPARED_SCALE, sampling))
     yield ""
-    yield from _from_text_alone(model, oracle, sampling, options.count)
+    yield from _from_text_alone(model, oracle, sampling, len(fewer))
 
 
 def _row(model: Inpainter, method: Method, scale: float, filled: Filled) -> str:

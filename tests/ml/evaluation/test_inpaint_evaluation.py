@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from studio.ml.data import scenes
+from studio.ml.diffusion.inpainting import load_inpainter
 from studio.ml.diffusion.sampling import Sampling
+from studio.ml.evaluation.command import main
 from studio.ml.evaluation.inpaint import RING, Case, cases, fill, seam_error
 from studio.ml.evaluation.oracle import Reading, Seen, load_oracle
 from studio.resources import resource
@@ -55,6 +57,20 @@ def test_an_empty_hole_shows_nothing_and_has_a_seam(oracle, asked):
 def test_a_changed_known_pixel_is_noticed(oracle, asked):
     filled = marks(oracle, asked, lambda image, mask: torch.where(mask, image + 1e-6, image))
     assert not any(filled.exact)
+
+
+def test_the_shipped_model_fills_holes_with_what_is_asked(oracle):
+    model = load_inpainter(resource("models", "emoji-inpaint"))
+    vocabulary = scenes.Vocabulary(oracle.config.nouns, oracle.config.backgrounds)
+    filled = fill(model, oracle, cases(vocabulary, 32, 12), "trained", 2.0, Sampling(steps=10))
+    assert np.mean(filled.shown) >= 0.75 and all(filled.exact)
+
+
+def test_the_command_prints_the_table(capsys):
+    assert main(["emoji-inpaint", "--count", "4", "--steps", "2", "--scales", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("| 4 of 4 |") == 1 and printed.count("| 2 of 2 |") == 2  # the model, then two replacements
+    assert "| one object, held out | 2 |" in printed
 
 
 def test_the_seam_is_the_ring_inside_the_edge():
