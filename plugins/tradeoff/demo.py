@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from studio.ml.evaluation.points import Measured
 from studio_plugins.tradeoff.keeping import files_of, read_files
 from studio_plugins.tradeoff.request import TradeoffRequest
 from studio_plugins.tradeoff.results import TradeoffResult
@@ -31,14 +32,18 @@ def read() -> TradeoffResult | None:
 
 
 def write(result: TradeoffResult, folder: Path = FOLDER) -> None:
-    """Write a sweep as the example."""
+    """Write a sweep as the example; without times, which are those of another machine."""
     folder.mkdir(exist_ok=True)
-    count = SHOWN_PROMPTS * result.request.per_prompt
-    few = tuple(replace(m, pictures=m.pictures[:count], faults=m.faults[:count]) for m in result.measured)
+    few = tuple(_shortened(measured, SHOWN_PROMPTS * result.request.per_prompt) for measured in result.measured)
     (folder / REQUEST_FILE).write_text(result.request.to_json(indent=1) + "\n", encoding="utf-8")
-    for name, content in files_of(replace(result, measured=few)).items():
+    for name, content in files_of(replace(result, measured=few, seconds=0.0)).items():
         assert isinstance(content, bytes)
         (folder / name).write_bytes(content)
+
+
+def _shortened(measured: Measured, count: int) -> Measured:
+    point = measured.point.model_copy(update={"seconds": 0.0})
+    return Measured(point, measured.pictures[:count], measured.faults[:count])
 
 
 def draw() -> TradeoffResult:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from studio.ml.evaluation.points import Guidance, Point
 from studio_plugins.tradeoff.words import NAMES, percent
@@ -17,6 +17,14 @@ from studio_plugins.tradeoff.words import NAMES, percent
 Winner = Literal["classifier-free", "clip", "open"]
 Z = 1.96
 """Standard errors of a 95 % interval."""
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,8 @@ def finding(points: Sequence[Point]) -> Finding:
         return Finding("open", "open", None, _missing(free, clip))
     right = {"classifier-free": _best(free, _accuracy), "clip": _best(clip, _accuracy)}
     similar = {"classifier-free": _best(free, _score), "clip": _best(clip, _score)}
-    quality = _winner(right["classifier-free"].interval, right["clip"].interval)
-    score = _winner(_score_interval(similar["classifier-free"]), _score_interval(similar["clip"]))
+    quality = _winner(_right(right["classifier-free"]), _right(right["clip"]))
+    score = _winner(_similar(similar["classifier-free"]), _similar(similar["clip"]))
     as_glide = (quality == "classifier-free") + (score == "clip")
     holds = False if quality == "clip" or score == "classifier-free" else True if as_glide == 2 else None
     shares = _pair(right["classifier-free"], right["clip"], lambda point: percent(point.accuracy))
@@ -67,16 +75,20 @@ def _score(point: Point) -> float:
     return -math.inf if point.clip_score is None else point.clip_score
 
 
-def _score_interval(point: Point) -> tuple[float, float]:
+def _right(point: Point) -> Estimate:
+    return Estimate(point.accuracy, *point.interval)
+
+
+def _similar(point: Point) -> Estimate:
     spread = Z * (point.clip_error or 0.0)
-    return _score(point) - spread, _score(point) + spread
+    return Estimate(_score(point), _score(point) - spread, _score(point) + spread)
 
 
-def _winner(free: tuple[float, float], clip: tuple[float, float]) -> Winner:
-    """Whose 95 % interval lies wholly above the other's."""
-    if free[0] > clip[1]:
+def _winner(free: Estimate, clip: Estimate) -> Winner:
+    """Whose value is higher, where 0 lies outside the 95 % interval of the difference (Newcombe 1998, method 10)."""
+    if free.value - clip.value > math.hypot(free.value - free.low, clip.high - clip.value):
         return "classifier-free"
-    return "clip" if clip[0] > free[1] else "open"
+    return "clip" if clip.value - free.value > math.hypot(clip.value - clip.low, free.high - free.value) else "open"
 
 
 def _pair(free: Point, clip: Point, value: Callable[[Point], str]) -> str:

@@ -15,9 +15,12 @@ from studio_plugins.tradeoff.words import NAMES, percent, words
 _GUIDANCE = (
     '<span style="font-size:13px">ε̂ = ε(x|∅) + <i>s</i>·(ε(x|y) − ε(x|∅))<br>'
     "ε̂ = ε − <i>s</i>·√(1−ᾱ)·∇ log p(y|x<sub>t</sub>)<br>"
-    "ε̂ = ε − <i>s</i>·√(1−ᾱ)·∇ 100 <i>f</i>(x<sub>t</sub>)·<i>g</i>(c)</span>"
+    "ε̂ = ε − <i>s</i>·√(1−ᾱ)·∇ τ <i>f</i>(x<sub>t</sub>)·<i>g</i>(c)</span>"
 )
-_GUIDANCE_NOTE = "Classifier-free, classifier and CLIP guidance. s = 1 is unguided for the first, s = 0 for the others."
+_GUIDANCE_NOTE = (
+    "Classifier-free, classifier and CLIP guidance. s = 1 is unguided for the first, s = 0 for the others. τ is CLIP’s "
+    "logit scale."
+)
 _MEASURES = (
     '<span style="font-size:13px">right = pictures as asked / N<br>'
     "Fréchet = |μ−μ<sub>r</sub>|² + tr(Σ+Σ<sub>r</sub>−2(ΣΣ<sub>r</sub>)<sup>½</sup>)<br>"
@@ -68,21 +71,22 @@ class Insight(QWidget):
         facts = {"points": str(len(points))}
         for kind in ("unguided", *GUIDANCES):
             own = [point for point in points if point.kind == kind]
-            if own:
+            if any(point.seconds for point in own):
                 drawn = sum(point.pictures for point in own)
                 facts[NAMES[kind]] = f"{1000 * sum(point.seconds for point in own) / drawn:.0f} ms a picture"
         if seconds:
             facts["in all"] = f"{seconds:.0f} s"
         self._cost.set_facts(facts)
 
-    def show_point(self, point: Point | None) -> None:
-        """The numbers of one point; None while none is chosen."""
+    def show_point(self, point: Point | None, shown: int = 0) -> None:
+        """The numbers of one point, `shown` of whose pictures are there to see; None while none is chosen."""
         if point is None:
             self._point.set_facts({"point": "click one in a plot"})
             self._measures.set_numbers({})
             return
         low, high = point.interval
-        facts = {"point": words(point), "pictures": str(point.pictures), "right": percent(point.accuracy)}
+        pictures = str(point.pictures) if shown == point.pictures else f"{point.pictures}, the first {shown} shown"
+        facts = {"point": words(point), "pictures": pictures, "right": percent(point.accuracy)}
         facts |= {"interval": f"{percent(low)} to {percent(high)}", "Fréchet distance": f"{point.frechet:.2f}"}
         facts["diversity"] = f"{point.diversity:.3f}"
         if point.clip_score is not None:

@@ -148,6 +148,7 @@ class TradeoffPanel(Panel):
         if found is not None:
             self.controls.form.set_value(found.request)
             self.desk.show(found)
+            self.stage.choose(len(found.measured) - 1)  # the strongest CLIP guidance: what goes wrong is seen best there
 
     def exportables(self) -> Sequence[Exportable]:
         return sharing.exportables(self.desk.result, self.stage)
@@ -204,7 +205,10 @@ class TradeoffPanel(Panel):
 
     def _show_choice(self, index: int) -> None:
         points = self.stage.points
-        self.insight.show_point(points[index] if index >= 0 else None)
+        if index >= 0:
+            self.insight.show_point(points[index], len(self.stage.measured[index].pictures))
+        else:
+            self.insight.show_point(None)
         self._name.setText(words(points[index]) if index >= 0 else "")
         for button in (self._back, self._on):
             button.setEnabled(bool(points))

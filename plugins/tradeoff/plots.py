@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from studio.ui.tokens import FONT_PX
 
 SIZE, STAR, MARKED = 9, 14, 6
 """Pixels of a dot and of a star, and what the marked one has more."""
+
+
+_ANCHORS: Mapping[Kind, tuple[float, float]] = MappingProxyType(
+    {"classifier-free": (1.15, 0.5), "classifier": (0.5, 1.35), "clip": (-0.3, 0.5)}
+)
+"""Where the label of a dot stands: left of it, above, right of it, so that curves that cross keep theirs apart."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,6 @@ class PointPlot(QWidget):
         self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")})
         self._plot.setMenuEnabled(False)
         self._plot.setAntialiasing(True)
-        self._plot.hideButtons()
         self._plot.getPlotItem().getViewBox().setDefaultPadding(0.1)  # room for what is written beside the outer dots
         self._plot.getPlotItem().setContentsMargins(4, 8, 12, 4)
         layout = QVBoxLayout(self)
@@ -100,7 +106,8 @@ class PointPlot(QWidget):
         for guidance in GUIDANCES:
             self._draw_curve(guidance)
         for dot in self._dots:
-            self._draw_label(dot)
+            if dot.label:
+                self._draw_label(dot)
         if self._dots:
             self._draw_dots()
 
@@ -139,7 +146,7 @@ class PointPlot(QWidget):
         return (STAR if dot.kind == "renders" else SIZE) + (MARKED if dot.index == self._marked else 0)
 
     def _draw_label(self, dot: Dot) -> None:
-        text = self._pg.TextItem(dot.label, color=theme().color(colour_token(dot.kind)), anchor=(0.5, 1.35))
+        text = self._pg.TextItem(dot.label, color=theme().color(colour_token(dot.kind)), anchor=_ANCHORS[dot.kind])
         small = QFont(self.font())
         small.setPixelSize(FONT_PX["small"])
         text.setFont(small)

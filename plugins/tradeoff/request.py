@@ -42,14 +42,14 @@ class TradeoffRequest(Request):
         help=_SCALES + "ε(x|∅) + s·(ε(x|y) − ε(x|∅)); s = 1 is unguided.",
     )
     classifier: tuple[float, ...] = ui(
-        (1.0, 3.0, 10.0, 30.0),
+        (1.0, 3.0, 10.0),
         title="Classifier scales",
         help=_SCALES + "s·∇ log p(y|xₜ) of a noise-aware classifier, y being the noun; s = 0 is unguided.",
     )
     clip: tuple[float, ...] = ui(
-        (0.3, 1.0, 3.0, 10.0, 30.0),
+        (0.3, 1.0, 3.0, 10.0),
         title="CLIP scales",
-        help=_SCALES + "s·∇ 100·f(xₜ)·g(c) of the noise-aware CLIP, c being the whole prompt; s = 0 is unguided.",
+        help=_SCALES + "s·∇ τ·f(xₜ)·g(c) of a noise-aware CLIP, c being the whole prompt; s = 0 is unguided.",
     )
     base: Base = ui(
         "prompt",

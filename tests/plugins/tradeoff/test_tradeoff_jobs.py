@@ -118,7 +118,8 @@ def written(tiny_models, small, tmp_path):
 def test_the_examples_files_hold_all_points_and_few_pictures(written):
     result, files = written
     found = read_files(result.request, files)
-    assert found.points == result.points and found.texts == result.texts
+    timeless = [point.model_copy(update={"seconds": 0.0}) for point in result.points]
+    assert found.points == timeless and found.texts == result.texts
     assert [len(measured.pictures) for measured in found.measured] == [6] * 5
     assert (found.measured[2].pictures == result.measured[2].pictures[:6]).all()
 
