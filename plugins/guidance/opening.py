@@ -71,7 +71,7 @@ def every_guidance(request: GuidanceRequest) -> list[Guidance]:
 
 
 def measure(bench: Bench, ctx: JobContext) -> Generator[Event | Offload, Any, dict[str, float]]:
-    """GFLOP per picture of an evaluation of the denoiser, and of each gradient in use, by name; counted once a setup."""
+    """GFLOP per picture of one evaluation of the denoiser and of each gradient in use; counted once a setup."""
     request, model = bench.request, bench.model
 
     def kept(name: str, counted: Any) -> float:

@@ -68,6 +68,7 @@ class GuidancePanel(Panel):
         self._connect()
         register_commands(self)
         self._look()
+        self.controls.prompt_editor.setFocus()
         if problems:
             self.message(" ".join(problems), "warning")
 

@@ -59,7 +59,7 @@ def exportables(shown: Shown, table: OnTable, step: int, plots: Sequence[tuple[s
 
 
 def table_picture(table: OnTable, step: int, tops: dict[str, float] | None = None) -> Pixels:
-    """All rows of all columns at a step as one picture with headings; tops: of the terms' scales, None for the step's."""
+    """All rows of all columns at a step as one picture with headings; tops of the terms' scales, None: the step's."""
     steps = [there.steps[step] if step < len(there.steps) else None for there in table.found]
     if tops is None:
         tops = {term: heat.reach(term, steps) for term in table.terms}

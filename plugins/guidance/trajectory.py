@@ -118,7 +118,7 @@ def to_npz(columns: Sequence[Steps], *, exact: bool = True) -> bytes:
 
 
 def read(path: Path) -> tuple[Steps, ...]:
-    """Every column's steps, their seconds 0. Raises StepsUnreadable for a damaged, foreign or unreasonably large file."""
+    """Every column's steps, their seconds 0. Raises StepsUnreadable for a damaged, foreign or far too large file."""
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:

@@ -89,12 +89,6 @@ class PictureTable(QAbstractScrollArea):
         self._cells[row][column] = Cell(image, values, note, faded)
         self.viewport().update()
 
-    def clear(self) -> None:
-        """Empty all cells."""
-        self._cells = [[Cell() for _ in self._columns] for _ in self._rows]
-        self._pixel = None
-        self.viewport().update()
-
     def image(self, row: int, column: int) -> QImage | None:
         return self._cells[row][column].image
 
