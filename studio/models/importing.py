@@ -18,6 +18,7 @@ from studio.models.catalog import find_models, imported_folder
 
 if TYPE_CHECKING:
     from studio.ml.importing.making import Plan, Step
+    from studio.ml.importing.published import Published
     from studio.ml.importing.record import Record
 
 _UNDER_WAY = ".importing-"
@@ -56,12 +57,13 @@ def import_checkpoints(
     imported. Raises NothingToImport, and OSError where the data folder takes nothing.
     """
     yield Progress(0, 1, "looking at the files")
-    plans: list[Plan] = yield Offload(_plans, folder, tuple(files))
+    known: list[Published] = yield Offload(_published)
+    plans: list[Plan] = yield Offload(_plans, folder, tuple(files), known)
     yield Offload(sweep, imported_folder())
     done: list[Outcome] = []
     before, total = 0, sum(plan.disk for plan in plans)
     for i, plan in enumerate(plans):
-        outcome = yield from _import_one(plan, before, total)
+        outcome = yield from _import_one(plan, known, before, total)
         done.append(outcome)
         yield Snapshot(f"model {i}", outcome)
         if outcome.problem:
@@ -87,13 +89,15 @@ def sweep(parent: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _import_one(plan: Plan, before: int, total: int) -> Generator[Event | Offload, Any, Outcome]:
+def _import_one(
+    plan: Plan, known: Sequence[Published], before: int, total: int
+) -> Generator[Event | Offload, Any, Outcome]:
     from studio.ml.diffusion.released import UnknownCheckpoint
     from studio.ml.diffusion.weights import WeightsError
     from studio.ml.importing.card import title_of
 
     title, files = title_of(plan.networks), tuple(part.path for part in plan.parts)
-    work: _Work = yield Offload(_Work, plan)
+    work: _Work = yield Offload(_Work, plan, known)
     try:
         while not isinstance(step := (yield Offload(work.advance)), Path):
             share = step.done / step.total if step.total else 1.0
@@ -116,15 +120,14 @@ class _Work:
     last removes the folder. After success there is nothing to remove.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, known: Sequence[Published]) -> None:
         from studio.ml.importing.making import make
-        from studio.ml.importing.published import published
 
         self.proof = ""
         self._parent = imported_folder()
         self._folder = self._parent / f"{_UNDER_WAY}{process_mark()}-{uuid.uuid4().hex[:8]}"
         self._plan = plan
-        self._steps: Generator[Step, None, Record] = make(plan, self._folder, published())
+        self._steps: Generator[Step, None, Record] = make(plan, self._folder, known)
         self._lock = threading.Lock()
         self._given_up = False
 
@@ -169,12 +172,17 @@ class _Work:
         return target
 
 
-def _plans(folder: Path, files: tuple[Path, ...]) -> list[Plan]:
-    from studio.ml.importing.making import plans
+def _published() -> list[Published]:
     from studio.ml.importing.published import published
+
+    return published()
+
+
+def _plans(folder: Path, files: tuple[Path, ...], known: Sequence[Published]) -> list[Plan]:
+    from studio.ml.importing.making import plans
     from studio.ml.importing.scan import Vocabularies, candidates, inspect
 
-    known, vocabularies = published(), Vocabularies(folder)
+    vocabularies = Vocabularies(folder)
     found = [inspect(path, known, vocabularies) for path in files or candidates(folder)]
     made = plans(found)
     if not files:

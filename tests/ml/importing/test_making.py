@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,7 +31,6 @@ from tests.ml.importing.reduced import random_state, reduce, write_files
 
 CLASSES = {
     "base.pt": TextToImage,
-    "upsample.pt": Upsampler,
     "base_inpaint.pt": Inpainter,
     "upsample_inpaint.pt": Inpainter,
     "64x64_diffusion.pt": ClassConditional,
@@ -40,9 +39,11 @@ CLASSES = {
 }
 
 
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> list[Published]:
-    return reduce(monkeypatch)
+@pytest.fixture(scope="module")
+def known() -> Iterator[list[Published]]:
+    """Small networks, made once: their shapes are remembered."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield reduce(patch)
 
 
 def plan_of(folder: Path, known: list[Published]) -> Plan:
@@ -118,6 +119,7 @@ def test_an_imported_base_draws_and_an_imported_upsampler_enlarges_it(tmp_path: 
         made(plan_of(source, known), tmp_path / f"{file}-model", known)
         models.append(load_model(tmp_path / f"{file}-model"))
     base, upsampler = models
+    assert isinstance(upsampler, Upsampler)
     *_, small = base.sample(["a cat"], [0], sampling=Sampling("ddim", 1), scale=None)
     first = next(upsampler.sample(small.x, ["a cat"], [0], sampling=Sampling("ddim", 1)))
     assert first.x.shape == (1, 3, 256, 256) and bool(first.x.isfinite().all())
