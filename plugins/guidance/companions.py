@@ -53,8 +53,8 @@ class Companions:
                 return "the prompt names no class: choose one"
             if guidance.classifier_class and guidance.classifier_class not in self.classes(request):
                 return f"the classifier has no class “{guidance.classifier_class}”"
-        if guidance.free and model is not None and not model.prompted:
-            return "this model takes no prompt"
+        if guidance.free and model is not None and model.kind != "text2im":
+            return "only a model of text can be guided so"
         return ""
 
 

@@ -42,14 +42,12 @@ def count(work: Callable[[], object]) -> float:
     return float(counter.total) / GIGA
 
 
-def denoiser_gflop(model: Drawing) -> float:
-    """One evaluation of the denoiser for one picture."""
+def denoiser_gflop(model: Drawing, prompt: str) -> float:
+    """One evaluation of the denoiser for one picture of a prompt (or class)."""
     import torch
 
-    from studio.models.guiding import denoiser_of
-
     x, t = _noise(model)
-    denoiser = denoiser_of(model, [""])
+    denoiser = model.denoiser([prompt])
     with torch.no_grad():
         return count(lambda: denoiser(x, t))
 

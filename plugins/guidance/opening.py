@@ -78,7 +78,7 @@ def measure(bench: Bench, ctx: JobContext) -> Generator[Event | Offload, Any, di
         gflop: float = ctx.models.get(("gflop", name, *request.weights, model.image_size), counted, nbytes=64)
         return gflop
 
-    units = {DENOISER: kept(DENOISER, lambda: denoiser_gflop(model))}
+    units = {DENOISER: kept(DENOISER, lambda: denoiser_gflop(model, request.prompt))}
     for name in sorted({name for guidance in every_guidance(request) for name in guidance.terms} - {"classifier-free"}):
         guidance = next(g for g in every_guidance(request) if name in g.terms)
         alone = guidance.replace(

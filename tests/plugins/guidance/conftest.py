@@ -41,6 +41,20 @@ def write_tiny_clip(folder: Path, seed: int = 2, size: int = SIZE) -> Path:
     return _write(folder, ClipNetwork(vision, text), config, seed)
 
 
+def write_tiny_pixel_model(folder: Path, classes: list[str], seed: int = 3) -> Path:
+    """An ADM U-Net's folder with random weights: class-conditional, or without `classes` unconditional."""
+    from studio.ml.diffusion.unet import UNet, UNetConfig
+
+    network = {
+        "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": [2], "channel_mult": [1, 1],
+        "num_head_channels": 16, "num_classes": len(classes) or None,
+    }  # fmt: skip
+    kind = "class-conditional" if classes else "unconditional"
+    config = {"kind": kind, "name": folder.name, "image_size": SIZE, "schedule": "squaredcos_cap_v2", "steps": 1000}
+    config |= {"network": network, "classes": classes}
+    return _write(folder, UNet(UNetConfig(**network)), config, seed)
+
+
 def _write(folder: Path, net: object, config: dict[str, object], seed: int) -> Path:
     import torch
     from safetensors.torch import save_file

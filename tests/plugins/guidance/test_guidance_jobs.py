@@ -16,7 +16,7 @@ from studio_plugins.guidance.keeping import read_back
 from studio_plugins.guidance.request import Column, Guidance, GuidanceRequest
 from studio_plugins.guidance.script import script
 from studio_plugins.guidance.trajectory import SCORES, TERMS, Step, StepsUnreadable, read, to_npz
-from tests.plugins.guidance.conftest import tiny_request
+from tests.plugins.guidance.conftest import tiny_request, write_tiny_pixel_model
 
 FREE = Column(guidance=Guidance(free=True))
 MIXED = Column(guidance=Guidance(free=True, classifier=True, classifier_scale=30.0, clip=True, clip_scale=20.0))
@@ -286,6 +286,17 @@ def test_missing_networks_are_named_and_missing_observers_are_not_missed():
         run(tiny_request(columns=(ALL,), clip_model="nowhere"))
     done, _ = run(tiny_request(columns=(FREE,), clip_model="nowhere", classifier_model=""))
     assert np.isnan(done.columns[0].steps[0].scores).all()
+
+
+@pytest.mark.parametrize("classes", [[], ["cat", "dog"]])
+def test_models_without_text_are_guided_by_gradients(tmp_path, classes):
+    model = str(write_tiny_pixel_model(tmp_path / "pixels", classes))
+    led = Column(guidance=Guidance(classifier=True, clip_x0=True, classifier_scale=50.0))
+    done, _ = run(tiny_request(model=model, prompt="cat", columns=(Column(), led)))
+    plain, guided = done.columns
+    assert plain.problem == guided.problem == "" and plain.cost.times == pytest.approx(1.0)
+    assert guided.target == "cat" and guided.cost.gradients == {"classifier": 4, "clip-x0": 4}
+    assert (plain.steps[0].x_t == guided.steps[0].x_t).all() and (plain.pictures != guided.pictures).any()
 
 
 def test_other_weights_than_then_are_said():

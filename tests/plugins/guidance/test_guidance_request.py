@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from studio.host.request import RequestError
@@ -92,3 +94,6 @@ def test_companions_say_why_a_column_cannot_be_drawn(bundled, tmp_path):
     assert "names no class" in missing(Guidance(classifier=True), prompt="blue")
     assert missing(Guidance(classifier=True, classifier_class="dog"), prompt="blue") == ""
     assert companions.automatic_class(request) == "cat"
+    blind = replace(model, kind="unconditional")
+    assert "only a model of text" in companions.missing(Guidance(free=True), request, blind)
+    assert companions.missing(Guidance(clip=True), request, blind) == ""
