@@ -165,6 +165,6 @@ class Tradeoff:
 def _fault(verdict: Verdict) -> str:
     """What a picture lacks, in a few words; empty when nothing."""
     if not verdict.nouns:
-        return "another object"
+        return "other objects"
     missing = [name for name in ("background", "size") if not getattr(verdict, name)]
     return "another " + " and ".join(missing) if missing else ""

@@ -99,7 +99,7 @@ def test_a_perfect_painter_without_ideas_is_right_and_never_diverse(oracle: Orac
 def test_a_painter_of_nothing_is_never_right(oracle: Oracle) -> None:
     experiment = Tradeoff(Painter(white), oracle, clip=Meaning(), prompts=5, per_prompt=2)  # type: ignore[arg-type]
     found = experiment.measure(Setting("unguided"), drawn(experiment, Setting("unguided")))
-    assert found.point.right == 0 and set(found.faults) == {"another object"}
+    assert found.point.right == 0 and set(found.faults) == {"other objects"}
     assert found.point.clip_score == pytest.approx(-1)
     assert found.point.frechet > 10 * experiment.renders().point.frechet
 

@@ -57,7 +57,7 @@ def spread_out(request):
     for i, (kind, scale) in enumerate(kinds):
         measures = {"frechet": i, "diversity": i, "clip_score": 0.2 * i, "clip_error": 0.01}
         point = Point(kind=kind, scale=scale, pictures=8, right=2 * i, **measures)
-        faults = ("",) * (2 * i) + ("another object",) * (8 - 2 * i)
+        faults = ("",) * (2 * i) + ("other objects",) * (8 - 2 * i)
         measured.append(Measured(point, rng.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8), faults))
     return TradeoffResult(request, tuple(f"prompt {i // 2}" for i in range(8)), tuple(measured), 1.0)
 
