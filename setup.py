@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from setuptools import find_packages, setup
 
-FILES = ["*.toml", "*.md", "*.json", "*.svg", "*.png", "*.safetensors", "*.txt", "*.gz", "*.npz", "*.npy", "py.typed"]
+FILES = ["*.toml", "*.md", "*.json", "*.svg", "*.png", "*.safetensors", "*.txt", "*.gz", "*.npz", "*.npy", "py.typed",
+         "example/*"]  # fmt: skip
 
 setup(
     packages=[

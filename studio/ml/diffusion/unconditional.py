@@ -28,7 +28,6 @@ from studio.ml.diffusion.sampling import Sampling, run
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import UNet, UNetConfig
 from studio.ml.diffusion.weights import load_into, sha256_of
-from studio.resources import resource
 
 
 class PixelModel(ABC):
@@ -163,15 +162,9 @@ def load_class_conditional(
     return ClassConditional(config.name, net, config.classes, schedule, config.image_size, sha256=sha256)
 
 
-def imagenet_classes() -> tuple[str, ...]:
-    """Names of the 1000 ImageNet classes in the order of the published models. Raises FileNotFoundError."""
-    lines = resource("data", "imagenet-classes.txt").read_text(encoding="utf-8").splitlines()
-    return tuple(line for line in lines if not line.startswith("#"))
-
-
 def class_names(count: int) -> tuple[str, ...]:
-    """Names for `count` classes: ImageNet's where there are 1000, else their numbers."""
-    return imagenet_classes() if count == 1000 else tuple(f"class {i}" for i in range(count))
+    """What the classes of a published network are called until a person names them: by number, as its file does."""
+    return tuple(f"class {i}" for i in range(count))
 
 
 def load_released(

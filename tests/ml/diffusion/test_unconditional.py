@@ -20,7 +20,6 @@ from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.unconditional import (
     ClassConditional,
     Unconditional,
-    imagenet_classes,
     load_class_conditional,
     load_released,
     load_unconditional,
@@ -123,18 +122,5 @@ def test_released_files_draw_by_class_and_without(tmp_path: Path, monkeypatch: p
     assert isinstance(made["free"], Unconditional)
     imagenet, four = made["imagenet"], made["four"]
     assert isinstance(imagenet, ClassConditional) and isinstance(four, ClassConditional)
-    assert imagenet.index("golden retriever") == 207 and four.classes == ("class 0", "class 1", "class 2", "class 3")
-    assert drawn(imagenet, ["golden retriever"]).shape == (1, 3, 16, 16)
-
-
-def test_the_names_of_imagenet_stand_at_their_numbers() -> None:
-    """Numbers as they are known from the papers and the code that shows pictures of these classes."""
-    names = imagenet_classes()
-    known = {
-        0: "tench", 1: "goldfish", 88: "macaw", 130: "flamingo", 207: "golden retriever", 250: "Siberian husky",
-        279: "Arctic fox", 281: "tabby", 291: "lion", 323: "monarch", 360: "otter", 387: "lesser panda",
-        388: "giant panda", 417: "balloon", 537: "dogsled", 933: "cheeseburger", 972: "cliff", 974: "geyser",
-        980: "volcano", 985: "daisy", 999: "toilet tissue",
-    }  # fmt: skip
-    assert len(names) == len(set(names)) == 1000
-    assert {number: names[number] for number in known} == known
+    assert imagenet.index("class 207") == 207 and four.classes == ("class 0", "class 1", "class 2", "class 3")
+    assert drawn(imagenet, ["class 207"]).shape == (1, 3, 16, 16)
