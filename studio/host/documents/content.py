@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.host.imagemeta.containers import MAX_PIXELS
+
 Pixels = NDArray[np.uint8]
 
 MAX_SIDE = 2**15  # beyond what QPainter paints on (32,767) and what PNG readers of other programs allow
-MAX_PIXELS = 2**26  # 8192×8192: 256 MiB a layer
 MAX_LAYERS = 256
 MAX_VERSIONS = 4096
 MAX_NAME = 200

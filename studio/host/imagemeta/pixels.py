@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # What Pillow's decoders let out for damaged files (struct.error and zlib.error derive from Exception alone).
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError, ValueError, SyntaxError, ArithmeticError, LookupError, TypeError, AttributeError, struct.error, zlib.error,
     Warning,
 )  # fmt: skip
@@ -61,7 +61,7 @@ def load_rgb(path: str | Path) -> NDArray[np.uint8]:
             return np.array(upright.convert("RGB"))
     except ImageMetadataError:
         raise
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise ImageMetadataError(f"“{target.name}” is cut off or damaged ({error}). Get a complete copy.") from error
 
 
