@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.engine import (
-    Cancelled, Done, EngineClosed, ErrorInfo, Event, Failed, Log, Metric, Preview, Priority, Progress, Snapshot,
-    Started,
-    Task, TaskState,
-)  # fmt: skip
+from studio.engine import ErrorInfo, Event, Metric, Preview, Priority, Snapshot, Task
 from studio.host.context import PanelContext
+from studio.host.desk import Actions, TaskDesk
 from studio.host.export import Exportable
 from studio.host.imagemeta import ImageMetadata
+from studio.host.panel_jobs import ExportOrder, FindOrder, export, read_settings
 from studio_plugins.generate import jobs, quick
 from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.keeping import title_of
@@ -29,28 +27,17 @@ from studio_plugins.generate.trajectory import StepData
 
 QUEUE = "generate"
 _UNSAVED = "{} The picture is still here: save it with “Save as…”."
-Actions = tuple[tuple[str, Callable[[], Any]], ...]
 
 
-class Desk(QObject):
-    """What the panel is doing.
+class Desk(TaskDesk):
+    """What the panel is doing; `settings_read` ImageMetadata of a dropped picture. What is on the stage is in `shown`."""
 
-    Signals: `said` (text, level, details, actions), `busy` (running, waiting), `status` (text, share done or None),
-    `settings_read` (ImageMetadata of a dropped picture). What is on the stage is in `shown`.
-    """
-
-    said = Signal(str, str, str, object)
-    busy = Signal(int, int)
-    status = Signal(str, object)
     settings_read = Signal(object)
 
     def __init__(self, context: PanelContext, stage: Stage, insight: Insight, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self._stage = stage
         self._insight = insight
-        self._tasks: list[Task] = []
-        self._task_id = ""
         self._begun: set[str] = set()
         self._cell = -1
         self.shown = OnStage(stage, insight, self)
@@ -62,106 +49,50 @@ class Desk(QObject):
         """Draw and keep. `front`: before others that wait; `instead`: of whatever runs or waits here."""
         if instead:
             self.cancel_all()
-        return self._submit(jobs.generate, request, title_of(request), front=front, queue=QUEUE)
+        return self.submit(jobs.generate, request, title_of(request), front=front, queue=QUEUE)
 
     def live(self, request: GenerateRequest) -> Task | None:
         """Draw without keeping, in place of the live run before."""
         title = f"live: {title_of(request)}"
-        return self._submit(jobs.live, request, title, replace="live", priority=Priority.INTERACTIVE)
+        return self.submit(jobs.live, request, title, replace="live", priority=Priority.INTERACTIVE)
 
     def grid(self, request: SweepRequest) -> Task | None:
         """Draw a sweep and keep it."""
         rows, columns = request.shape
-        return self._submit(sweep, request, f"grid of {rows * columns} pictures", queue=QUEUE)
+        return self.submit(sweep, request, f"grid of {rows * columns} pictures", queue=QUEUE)
 
     def load(self, record_id: str) -> Task | None:
         """Show a stored result."""
-        return self._submit(quick.load_run, record_id, "reading a result", lane="quick", replace="load")
+        return self.submit(quick.load_run, record_id, "reading a result", lane="quick", replace="load")
 
     def find(self, kind: str, request: Mapping[str, Any]) -> Task | None:
         """Show the stored result of exactly this request, if there is one."""
-        return self._submit(quick.find_run, quick.FindOrder(kind, request), "looking", lane="quick", replace="load")
+        return self.submit(quick.find_run, FindOrder(kind, request), "looking", lane="quick", replace="load")
 
     def read_settings(self, path: Path) -> Task | None:
         """Read what a picture file says of its making; `settings_read` follows."""
-        return self._submit(quick.read_settings, path, f"reading {path.name}", lane="quick", replace="read")
+        return self.submit(read_settings, path, f"reading {path.name}", lane="quick", replace="read")
 
     def export(self, exportable: Exportable, path: Path) -> Task | None:
         """Write a file in the background."""
-        order = quick.ExportOrder(self._context.export, exportable, path)
-        return self._submit(quick.export, order, f"saving {path.name}", lane="quick")
+        order = ExportOrder(self._context.export, exportable, path)
+        return self.submit(export, order, f"saving {path.name}", lane="quick")
 
     def keep(self) -> None:
         """Save the run shown, which was drawn in Live mode or could not be saved before."""
         if self.shown.unkept is not None:
-            self._submit(quick.keep, self.shown.unkept, "saving", lane="quick", replace="keep")
-
-    def cancel(self) -> None:
-        """Stop what runs; what waits stays."""
-        live = self._live()
-        running = [task for task in live if task.state is not TaskState.QUEUED] or live[:1]
-        for task in running:
-            task.cancel()
-
-    def cancel_all(self) -> None:
-        """Stop what runs and forget what waits."""
-        for task in reversed(self._live()):
-            task.cancel()
-
-    def _submit(self, job: Callable[..., Any], request: Any, title: str, **options: Any) -> Task | None:
-        try:
-            task = self._context.submit(job, request, title=title[:80], **options)
-        except EngineClosed as error:
-            self.said.emit(str(error), "warning", "", ())
-            return None
-        if task.lane == "compute" and not self._live():
-            self.status.emit("waiting for the engine", 0.0)
-        self._tasks.append(task)
-        self._tell_busy()
-        return task
-
-    def _live(self) -> list[Task]:
-        self._tasks = [task for task in self._tasks if not task.state.ended]
-        return [task for task in self._tasks if task.lane == "compute"]
-
-    def _tell_busy(self) -> None:
-        live = self._live()
-        waiting = sum(task.state is TaskState.QUEUED for task in live)
-        self.busy.emit(len(live) - waiting, waiting)
+            self.submit(quick.keep, self.shown.unkept, "saving", lane="quick", replace="keep")
 
     # --- events ---
 
-    def on_event(self, task: Task, event: Event) -> None:
-        """One event of a task of this panel."""
-        if task.state is TaskState.CANCELLED and not isinstance(event, Cancelled):
-            return  # collected before the task was replaced: it belongs to older settings
-        if isinstance(event, Started) and task.lane == "compute":
-            self._begin(task)
-        elif isinstance(event, Failed):
-            self._failed(task, event.error)
-        elif isinstance(event, Cancelled):
-            self._cancelled(task)
-        elif isinstance(event, Done):
-            self._done(task, event.result)
-        elif isinstance(event, Log):
-            self.said.emit(event.text, event.level, "", ())
-        elif task.id == self._task_id:
-            self._follow(task, event)
-        if isinstance(event, (Started, Failed, Cancelled, Done)):
-            self._tell_busy()
-
     def _begin(self, task: Task) -> None:
-        self._task_id = task.id
+        super()._begin(task)
         self._begun.add(task.id)
         self._cell = -1
         self.shown.begin(task.request)
 
     def _follow(self, task: Task, event: Event) -> None:
-        if isinstance(event, Progress):
-            left = task.eta()
-            text = event.text + (f", {left:.0f} s left" if left is not None and left >= 1 else "")
-            self.status.emit(text, event.done / event.total if event.total else 0.0)
-        elif isinstance(event, Metric):
+        if isinstance(event, Metric):
             if event.series == "seconds":
                 self._insight.show_time(round(event.x), event.y)
             else:
@@ -178,14 +109,14 @@ class Desk(QObject):
     def _done(self, task: Task, result: Any) -> None:
         if isinstance(result, ImageMetadata):
             self.settings_read.emit(result)
-        elif isinstance(result, Path):
-            self.said.emit(f"Saved as {result}", "success", "", ())
         elif isinstance(result, quick.StoredRun):
             self._loaded(result)
         elif isinstance(result, GenerateResult) and task.lane == "quick":
             self._kept(result)
         elif isinstance(result, (GenerateResult, SweepResult)):
             self._drawn(task, result)
+        else:
+            super()._done(task, result)
 
     def _drawn(self, task: Task, result: GenerateResult | SweepResult) -> None:
         if task.id not in self._begun:
@@ -214,20 +145,16 @@ class Desk(QObject):
         return self._context.results.files(record_id) if record_id else {}
 
     def _loaded(self, run: quick.StoredRun) -> None:
-        if not self._live() or run.record.id == self.shown.record_id:  # else something newer is being drawn
+        if not self.pending() or run.record.id == self.shown.record_id:  # else something newer is being drawn
             self._task_id = ""
             self.shown.show_stored(run)
 
-    def _cancelled(self, task: Task) -> None:
-        if task.id == self._task_id:
-            steps = len(self._stage.steps)
-            self.status.emit(f"cancelled after {steps} steps" if steps else "cancelled", None)
+    def _so_far(self, task: Task) -> str:
+        steps = len(self._stage.steps)
+        return f" after {steps} steps" if steps else ""
 
-    def _failed(self, task: Task, error: ErrorInfo) -> None:
-        actions: Actions = ()
-        if error.kind == "out_of_memory" and isinstance(task.request, GenerateRequest) and task.request.batch > 1:
-            half = task.request.replace(batch=max(1, task.request.batch // 2))
-            actions = ((f"Draw {half.batch} at once", lambda: self.generate(half)),)
-        self.said.emit(error.message, "error", error.details, actions)
-        if task.id == self._task_id:
-            self.status.emit("failed", None)
+    def _remedies(self, task: Task, error: ErrorInfo) -> Actions:
+        if error.kind != "out_of_memory" or not isinstance(task.request, GenerateRequest) or task.request.batch < 2:
+            return ()
+        half = task.request.replace(batch=task.request.batch // 2)
+        return ((f"Draw {half.batch} at once", lambda: self.generate(half)),)

@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.host.imagemeta import ImageMetadata
 from studio.host.imagemeta.foreign import NEUTRAL
-from studio.host.request import RequestError, form_spec
+from studio.host.request import RequestError, what_fits
 from studio.models.catalog import ModelInfo
 from studio_plugins.generate.choices import SAMPLERS
 from studio_plugins.generate.request import GenerateRequest
@@ -66,24 +66,7 @@ def from_stored(kind: str, stored: Mapping[str, Any], models: list[ModelInfo]) -
             restored = from_stored(GenerateRequest.kind, base if isinstance(base, Mapping) else {}, models)
             return Restored(restored.request, notes=[f"the grid: {error}", *restored.notes])
         return Restored(sweep.base, sweep, _missing_model(sweep.base, models))
-    titles = {spec.name: spec.title for spec in form_spec(GenerateRequest)}
-    good: dict[str, Any] = {}
-    notes: list[str] = []
-    for name, value in stored.items():
-        if name not in titles:
-            notes.append(f"“{name}” is not a setting of this version")
-            continue
-        try:
-            GenerateRequest.checked(**{name: value})
-        except RequestError as error:
-            notes.append(f"{titles[name]}: {error.fields.get(name, error)}")
-        else:
-            good[name] = value
-    try:
-        request = GenerateRequest.checked(**good)
-    except RequestError as error:  # each is good by itself, not all together
-        notes += [f"{titles[name]}: {problem}" for name, problem in error.fields.items()]
-        request = GenerateRequest.checked(**{name: value for name, value in good.items() if name not in error.fields})
+    request, notes = what_fits(GenerateRequest, stored)
     return Restored(request, notes=[*notes, *_missing_model(request, models)])
 
 

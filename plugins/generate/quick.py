@@ -1,8 +1,8 @@
-"""Small jobs that touch the disk, for the quick lane: read a run back, read a picture's settings, keep, export."""
+"""Small jobs that touch the disk, for the quick lane: read a run back, keep one, open a model."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from studio.engine import Event, JobContext, Offload, Progress
-from studio.host.export import Exportable, ExportService
-from studio.host.imagemeta import ImageMetadata, read_metadata
+from studio.host.panel_jobs import FindOrder
+from studio.host.pictures import Pixels
 from studio.host.results import ResultRecord, ResultsStore
 from studio.models.catalog import (
     DRAWS,
@@ -23,15 +23,12 @@ from studio.models.catalog import (
     is_model,
     read_info,
 )
-from studio.host.pictures import Pixels
 from studio.models.checkpoints import OPENS
 from studio.models.opening import open_drawing
 from studio.models.shelf import Shelf
 from studio_plugins.generate.keeping import STEPS_FILE, keep_run
 from studio_plugins.generate.results import GenerateResult
 from studio_plugins.generate.trajectory import Trajectory, TrajectoryUnreadable
-
-FIND_LIMIT = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,23 +39,6 @@ class StoredRun:
     pictures: Pixels
     steps: Trajectory | None = None
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class ExportOrder:
-    """What to write where; `exportable.produce` must not touch a widget."""
-
-    service: ExportService
-    exportable: Exportable
-    path: Path
-
-
-@dataclass(frozen=True)
-class FindOrder:
-    """Which result to look for."""
-
-    kind: str
-    request: Mapping[str, Any]
 
 
 def load_run(record_id: str, ctx: JobContext) -> Generator[Event | Offload, Any, StoredRun]:
@@ -72,13 +52,6 @@ def find_run(order: FindOrder, ctx: JobContext) -> Generator[Event | Offload, An
     """The newest stored result of exactly this request, None when there is none (any more)."""
     yield Progress(0, 1, "looking for the picture")
     done: StoredRun | None = yield Offload(_find_run, ctx.services["results"], order)
-    return done
-
-
-def read_settings(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, ImageMetadata]:
-    """The settings in a picture file. Raises ImageMetadataError."""
-    yield Progress(0, 1, "reading the picture")
-    done: ImageMetadata = yield Offload(read_metadata, path)
     return done
 
 
@@ -117,13 +90,6 @@ def save_shelf(shelf: Shelf, ctx: JobContext) -> Generator[Event | Offload, Any,
     yield Offload(shelf.save)
 
 
-def export(order: ExportOrder, ctx: JobContext) -> Generator[Event | Offload, Any, Path]:
-    """Write an exportable to a file. Raises ExportError, FileUnwritable."""
-    yield Progress(0, 1, f"saving {order.path.name}")
-    done: Path = yield Offload(order.service.save, order.exportable, order.path)
-    return done
-
-
 def _place_of(path: Path) -> Path:
     place = chosen_place(path)
     if not is_model(place):
@@ -136,10 +102,8 @@ def _place_of(path: Path) -> Path:
 
 
 def _find_run(store: ResultsStore, order: FindOrder) -> StoredRun | None:
-    for record in store.records(kind=order.kind, limit=FIND_LIMIT):
-        if record.request == order.request:
-            return _read_run(store, record.id)
-    return None
+    record = store.newest(order.kind, order.request)
+    return _read_run(store, record.id) if record is not None else None
 
 
 def _read_run(store: ResultsStore, record_id: str) -> StoredRun:

@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.engine import (
-    Cancelled, Done, EngineClosed, Event, Failed, Log, Progress, Snapshot, Started, Task, TaskState,
-)  # fmt: skip
+from studio.engine import Event, Snapshot, Task
 from studio.host.context import PanelContext
+from studio.host.desk import TaskDesk
 from studio.host.export import Exportable
 from studio.host.imagemeta import ImageMetadata
+from studio.host.panel_jobs import ExportOrder, FindOrder, export, read_settings
 from studio_plugins.guidance import jobs, quick
 from studio_plugins.guidance.on_stage import Shown
 from studio_plugins.guidance.request import GuidanceRequest
 from studio_plugins.guidance.results import Comparison
 
 _UNSAVED = "{} The pictures are still here: export them, or try again."
-Actions = tuple[tuple[str, Callable[[], Any]], ...]
 
 
-class Desk(QObject):
-    """What the panel is doing.
+class Desk(TaskDesk):
+    """What the panel is doing; what was drawn is in `shown`.
 
-    Signals: `said` (text, level, details, actions), `busy`, `status` (text, share done or None), `added` (column drawn,
-    Step), `settings_read` (ImageMetadata of a dropped picture). What was drawn is in `shown`.
+    Signals: `added` (column drawn, Step), `settings_read` (ImageMetadata of a dropped picture).
     """
 
-    said = Signal(str, str, str, object)
-    busy = Signal(bool)
-    status = Signal(str, object)
     added = Signal(int, object)
     settings_read = Signal(object)
 
     def __init__(self, context: PanelContext, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._tasks: list[Task] = []
-        self._task_id = ""
+        super().__init__(context, parent)
         self._begun: set[str] = set()
         self.shown = Shown(self)
 
@@ -49,86 +41,39 @@ class Desk(QObject):
     def compare(self, request: GuidanceRequest) -> Task | None:
         """Draw, instead of what runs; steps that are the same as in the comparison shown are taken over."""
         title = f"{len(request.columns)} guidances: {request.prompt.strip() or 'without a prompt'}"
-        return self._submit(jobs.extend, jobs.Order(request, self.shown.record_id), title, replace="compare")
+        return self.submit(jobs.extend, jobs.Order(request, self.shown.record_id), title, replace="compare")
 
     def load(self, record_id: str) -> Task | None:
         """Show a stored comparison."""
-        return self._submit(quick.load, record_id, "reading a comparison", lane="quick", replace="load")
+        return self.submit(quick.load, record_id, "reading a comparison", lane="quick", replace="load")
 
     def find(self, kind: str, request: Mapping[str, Any]) -> Task | None:
         """Show the stored comparison of exactly this request, if there is one."""
-        return self._submit(quick.find, quick.FindOrder(kind, request), "looking", lane="quick", replace="load")
+        return self.submit(quick.find, FindOrder(kind, request), "looking", lane="quick", replace="load")
 
     def read_settings(self, path: Path) -> Task | None:
         """Read what a picture file says of its making; `settings_read` follows."""
-        return self._submit(quick.read_settings, path, f"reading {path.name}", lane="quick", replace="read")
+        return self.submit(read_settings, path, f"reading {path.name}", lane="quick", replace="read")
 
     def export(self, exportable: Exportable, path: Path) -> Task | None:
         """Write a file in the background."""
-        order = quick.ExportOrder(self._context.export, exportable, path)
-        return self._submit(quick.export, order, f"saving {path.name}", lane="quick")
+        order = ExportOrder(self._context.export, exportable, path)
+        return self.submit(export, order, f"saving {path.name}", lane="quick")
 
     def keep(self) -> None:
         """Save the comparison shown, which could not be saved before."""
         if self.shown.finished is not None and self.shown.record_id is None:
-            self._submit(quick.keep, self.shown.finished, "saving", lane="quick", replace="keep")
-
-    def cancel(self) -> None:
-        """Stop what is being drawn."""
-        for task in self._live():
-            task.cancel()
-
-    def _submit(self, job: Callable[..., Any], request: Any, title: str, **options: Any) -> Task | None:
-        try:
-            task = self._context.submit(job, request, title=title[:80], **options)
-        except EngineClosed as error:
-            self.said.emit(str(error), "warning", "", ())
-            return None
-        if task.lane == "compute":
-            self.status.emit("waiting for the engine", 0.0)
-        self._tasks.append(task)
-        self.busy.emit(bool(self._live()))
-        return task
-
-    def _live(self) -> list[Task]:
-        self._tasks = [task for task in self._tasks if not task.state.ended]
-        return [task for task in self._tasks if task.lane == "compute"]
+            self.submit(quick.keep, self.shown.finished, "saving", lane="quick", replace="keep")
 
     # --- events ---
 
-    def on_event(self, task: Task, event: Event) -> None:
-        """One event of a task of this panel."""
-        if task.state is TaskState.CANCELLED and not isinstance(event, Cancelled):
-            return  # collected before the task was replaced: it belongs to older settings
-        if isinstance(event, Started) and task.lane == "compute":
-            self._begin(task)
-        elif isinstance(event, Failed):
-            self.said.emit(event.error.message, "error", event.error.details, ())
-            if task.id == self._task_id:
-                self.status.emit("failed", None)
-        elif isinstance(event, Cancelled):
-            if task.id == self._task_id:
-                self.status.emit("cancelled", None)
-        elif isinstance(event, Done):
-            self._done(task, event.result)
-        elif isinstance(event, Log):
-            self.said.emit(event.text, event.level, "", ())
-        elif task.id == self._task_id:
-            self._follow(task, event)
-        if isinstance(event, (Started, Failed, Cancelled, Done)):
-            self.busy.emit(bool(self._live()))
-
     def _begin(self, task: Task) -> None:
-        self._task_id = task.id
+        super()._begin(task)
         self._begun.add(task.id)
         self.shown.begin(task.request.request)
 
     def _follow(self, task: Task, event: Event) -> None:
-        if isinstance(event, Progress):
-            left = task.eta()
-            text = event.text + (f", {left:.0f} s left" if left is not None and left >= 1 else "")
-            self.status.emit(text, event.done / event.total if event.total else 0.0)
-        elif isinstance(event, Snapshot) and isinstance(event.data, jobs.Drawn):
+        if isinstance(event, Snapshot) and isinstance(event.data, jobs.Drawn):
             self.shown.add(event.data.column, event.data.step)
             self.added.emit(event.data.column, event.data.step)
         elif isinstance(event, Snapshot) and isinstance(event.data, jobs.Stopped):
@@ -137,14 +82,14 @@ class Desk(QObject):
     def _done(self, task: Task, result: Any) -> None:
         if isinstance(result, ImageMetadata):
             self.settings_read.emit(result)
-        elif isinstance(result, Path):
-            self.said.emit(f"Saved as {result}", "success", "", ())
         elif isinstance(result, Comparison) and task.lane == "compute":
             self._drawn(task, result)
         elif isinstance(result, Comparison) and isinstance(task.request, Comparison):
             self._kept(result)
         elif isinstance(result, Comparison):
             self._loaded(result)
+        else:
+            super()._done(task, result)
 
     def _drawn(self, task: Task, result: Comparison) -> None:
         if task.id not in self._begun:
@@ -171,7 +116,7 @@ class Desk(QObject):
         self.said.emit("Kept in the History.", "success", "", ())
 
     def _loaded(self, result: Comparison) -> None:
-        if self._live() and result.record_id != self.shown.record_id:
+        if self.pending() and result.record_id != self.shown.record_id:
             return  # something newer is being drawn
         self._task_id = ""
         self.shown.show(result)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QMimeData
 
 from studio.host.imagemeta import ImageMetadata
-from studio.host.request import RequestError, form_spec
+from studio.host.request import what_fits
 from studio_plugins.guidance.request import GuidanceRequest
 
 _PICTURES = (".png", ".webp", ".jpg", ".jpeg")
@@ -19,31 +17,13 @@ class NothingToRestore(ValueError):
     """A picture without settings of this panel; the message says what it is."""
 
 
-def from_stored(stored: Mapping[str, Any]) -> tuple[GuidanceRequest, list[str]]:
-    """A request kept by this or another version: bad or unknown fields are named and get their defaults."""
-    titles = {spec.name: spec.title for spec in form_spec(GuidanceRequest)}
-    good: dict[str, Any] = {}
-    notes: list[str] = []
-    for name, value in stored.items():
-        if name not in titles:
-            notes.append(f"“{name}” is not a setting of this version")
-            continue
-        try:
-            GuidanceRequest.checked(**{**good, name: value})
-        except RequestError as error:
-            notes.append(f"{titles[name]}: {error.fields.get(name, error)}")
-        else:
-            good[name] = value
-    return GuidanceRequest.checked(**good), notes
-
-
 def from_picture(found: ImageMetadata) -> tuple[GuidanceRequest, list[str]]:
     """The comparison a picture belongs to. Raises NothingToRestore."""
     if found.source != "glassbox" or found.request is None:
         raise NothingToRestore("This picture holds no comparison of guidances. Pictures kept by this panel do.")
     if found.kind != GuidanceRequest.kind:
         raise NothingToRestore(f"This picture was made by the panel of “{found.kind}”; drop it there.")
-    return from_stored(found.request)
+    return what_fits(GuidanceRequest, found.request)
 
 
 def dropped_picture(data: QMimeData) -> Path | None:

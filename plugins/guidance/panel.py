@@ -15,7 +15,7 @@ from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.imagemeta import ImageMetadata
 from studio.host.panel import Panel
-from studio.host.request import RequestError
+from studio.host.request import RequestError, what_fits
 from studio.models.shelf import Shelf
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.pictures import copy_picture
@@ -26,7 +26,7 @@ from studio_plugins.guidance.companions import Companions
 from studio_plugins.guidance.controls import Controls, RunBar
 from studio_plugins.guidance.desk import Desk
 from studio_plugins.guidance.insight import Insight
-from studio_plugins.guidance.intake import NothingToRestore, dropped_picture, from_picture, from_stored
+from studio_plugins.guidance.intake import NothingToRestore, dropped_picture, from_picture
 from studio_plugins.guidance.request import GuidanceRequest
 from studio_plugins.guidance.script import script
 from studio_plugins.guidance.stage import Stage
@@ -79,7 +79,7 @@ class GuidancePanel(Panel):
         controls.bar.fork_asked.connect(self.fork)
         self.columns.chosen.connect(lambda _index: self._look())
         desk.said.connect(self.message)
-        desk.busy.connect(self.run_bar.cancel.setEnabled)
+        desk.busy.connect(lambda running, waiting: self.run_bar.cancel.setEnabled(running + waiting > 0))
         desk.status.connect(self.bar.show_status)
         desk.added.connect(stage.added)
         stage.advanced.connect(self._look)
@@ -110,7 +110,7 @@ class GuidancePanel(Panel):
     def restore(self, state: Mapping[str, Any]) -> None:
         stored = state.get("request")
         if isinstance(stored, Mapping):
-            self.controls.show_request(from_stored(stored)[0])
+            self.controls.show_request(what_fits(GuidanceRequest, stored)[0])
         if isinstance(state.get("keep_seed"), bool):
             self.controls.seed.set_fixed(state["keep_seed"])
         if isinstance(state.get("column"), int):
@@ -125,7 +125,7 @@ class GuidancePanel(Panel):
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
         if kind != GuidanceRequest.kind:
             return [f"the Guidance lab does not take settings of “{kind}”"]
-        restored, notes = from_stored(request)
+        restored, notes = what_fits(GuidanceRequest, request)
         self.controls.show_request(restored)
         self.desk.find(kind, request)
         return notes

@@ -1,38 +1,15 @@
-"""Small jobs that touch the disk, for the quick lane: read a comparison or a picture's settings, export, keep."""
+"""Small jobs that touch the disk, for the quick lane: read a comparison, keep one."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any
 
 from studio.engine import Event, JobContext, Offload, Progress
-from studio.host.export import Exportable, ExportService
-from studio.host.imagemeta import ImageMetadata, read_metadata
+from studio.host.panel_jobs import FindOrder
 from studio.host.results import ResultsStore
 from studio_plugins.guidance import keeping
 from studio_plugins.guidance.results import Comparison
-
-FIND_LIMIT = 1000
-
-
-@dataclass(frozen=True)
-class ExportOrder:
-    """What to write where; `exportable.produce` must not touch a widget."""
-
-    service: ExportService
-    exportable: Exportable
-    path: Path
-
-
-@dataclass(frozen=True)
-class FindOrder:
-    """Which result to look for."""
-
-    kind: str
-    request: Mapping[str, Any]
-
 
 def load(record_id: str, ctx: JobContext) -> Generator[Event | Offload, Any, Comparison]:
     """Pictures and steps of a result. Raises ResultMissing, OSError."""
@@ -48,13 +25,6 @@ def find(order: FindOrder, ctx: JobContext) -> Generator[Event | Offload, Any, C
     return done
 
 
-def read_settings(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, ImageMetadata]:
-    """The settings in a picture file. Raises ImageMetadataError."""
-    yield Progress(0, 1, "reading the picture")
-    done: ImageMetadata = yield Offload(read_metadata, path)
-    return done
-
-
 def keep(result: Comparison, ctx: JobContext) -> Generator[Event | Offload, Any, Comparison]:
     """Save a comparison that could not be saved before."""
     yield Progress(0, 1, "saving")
@@ -62,15 +32,6 @@ def keep(result: Comparison, ctx: JobContext) -> Generator[Event | Offload, Any,
     return done
 
 
-def export(order: ExportOrder, ctx: JobContext) -> Generator[Event | Offload, Any, Path]:
-    """Write an exportable to a file. Raises ExportError, FileUnwritable."""
-    yield Progress(0, 1, f"saving {order.path.name}")
-    done: Path = yield Offload(order.service.save, order.exportable, order.path)
-    return done
-
-
 def _find(store: ResultsStore, order: FindOrder) -> Comparison | None:
-    for record in store.records(kind=order.kind, limit=FIND_LIMIT):
-        if record.request == order.request:
-            return keeping.read_back(store, record.id)
-    return None
+    record = store.newest(order.kind, order.request)
+    return keeping.read_back(store, record.id) if record is not None else None

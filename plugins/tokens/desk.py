@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.engine import (
-    Cancelled, Done, EngineClosed, ErrorInfo, Event, Failed, Log, Progress, Snapshot, Started, Task, TaskState,
-)  # fmt: skip
+from studio.engine import ErrorInfo, Event, Snapshot, Task
 from studio.host.context import PanelContext
+from studio.host.desk import Actions, TaskDesk
 from studio_plugins.tokens import jobs, quick
 from studio_plugins.tokens.insight import Insight
 from studio_plugins.tokens.request import TokensRequest
@@ -22,26 +21,19 @@ from studio_plugins.tokens.run import Plan, TokenRun, TokenStep
 from studio_plugins.tokens.stage import Stage
 
 QUEUE = "tokens"
-Actions = Sequence[tuple[str, Callable[[], Any]]]
 
 
-class Desk(QObject):
+class Desk(TaskDesk):
     """What the panel is doing, and what it shows: `request`, `result` (None while it is drawn), `record_id`.
 
-    Signals: `said` (text, level, details, actions), `busy` (whether a run runs or waits), `status` (text, share done or
-    None), `changed` when something else is shown.
+    Signal: `changed` when something else is shown.
     """
 
-    said = Signal(str, str, str, object)
-    busy = Signal(bool)
-    status = Signal(str, object)
     changed = Signal()
 
     def __init__(self, context: PanelContext, stage: Stage, insight: Insight, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context, self._stage, self._insight = context, stage, insight
-        self._tasks: list[Task] = []
-        self._task_id = ""
+        super().__init__(context, parent)
+        self._stage, self._insight = stage, insight
         self._followed = ""
         self._smaller: Actions = ()
         self.request: TokensRequest | None = None
@@ -52,83 +44,39 @@ class Desk(QObject):
 
     def draw(self, request: TokensRequest) -> Task | None:
         """Draw, follow and keep, after what runs and waits here."""
-        return self._submit(jobs.tokens, request, request.prompt.strip() or "without a prompt", queue=QUEUE)
+        return self.submit(jobs.tokens, request, request.prompt.strip() or "without a prompt", queue=QUEUE)
 
     def load(self, record_id: str) -> Task | None:
         """Show a stored result."""
-        return self._submit(quick.load_run, record_id, "reading a result", lane="quick", replace="load")
+        return self.submit(quick.load_run, record_id, "reading a result", lane="quick", replace="load")
 
     def find(self, request: Mapping[str, Any]) -> Task | None:
         """Show the stored result of exactly this request, if there is one."""
-        return self._submit(quick.find_run, request, "looking", lane="quick", replace="load")
+        return self.submit(quick.find_run, request, "looking", lane="quick", replace="load")
 
     def save_maps(self, path: Path) -> Task | None:
         """Write the maps shown to an npz file."""
         run = self._stage.run
         if run is None or not run.steps:
             return None
-        return self._submit(quick.save_maps, quick.SaveOrder(run, path), f"saving {path.name}", lane="quick")
+        return self.submit(quick.save_maps, quick.SaveOrder(run, path), f"saving {path.name}", lane="quick")
 
     def keep(self) -> None:
         """Save the run shown, which could not be saved before."""
         if self.result is not None and self.record_id is None:
             kept = replace(self.result, run=self._stage.run, problem="")
-            self._submit(quick.keep_run, kept, "saving", lane="quick", replace="keep")
-
-    def cancel(self) -> None:
-        """Stop what runs; what waits stays."""
-        live = self._live()
-        for task in [task for task in live if task.state is not TaskState.QUEUED] or live[:1]:
-            task.cancel()
-
-    def _submit(self, job: Callable[..., Any], request: Any, title: str, **options: Any) -> Task | None:
-        try:
-            task = self._context.submit(job, request, title=title[:80], **options)
-        except EngineClosed as error:
-            self.said.emit(str(error), "warning", "", ())
-            return None
-        if task.lane == "compute" and not self._live():
-            self.status.emit("waiting for the engine", 0.0)
-        self._tasks.append(task)
-        self.busy.emit(bool(self._live()))
-        return task
-
-    def _live(self) -> list[Task]:
-        self._tasks = [task for task in self._tasks if not task.state.ended]
-        return [task for task in self._tasks if task.lane == "compute"]
+            self.submit(quick.keep_run, kept, "saving", lane="quick", replace="keep")
 
     # --- events ---
 
-    def on_event(self, task: Task, event: Event) -> None:
-        """One event of a task of this panel."""
-        if task.state is TaskState.CANCELLED and not isinstance(event, Cancelled):
-            return  # collected before the task was replaced: it belongs to older settings
-        if isinstance(event, Started) and task.lane == "compute":
-            self._begin(task)
-        elif isinstance(event, Failed):
-            self._failed(task, event.error)
-        elif isinstance(event, Cancelled):
-            self._cancelled(task)
-        elif isinstance(event, Done):
-            self._done(task, event.result)
-        elif isinstance(event, Log):
-            self.said.emit(event.text, event.level, "", ())
-        elif task.id == self._task_id:
-            self._follow(task, event)
-        if isinstance(event, (Started, Failed, Cancelled, Done)):
-            self.busy.emit(bool(self._live()))
-
     def _begin(self, task: Task) -> None:
-        self._task_id, self._smaller = task.id, ()
+        super()._begin(task)
+        self._smaller = ()
         self.request, self.result, self.record_id = task.request, None, None
         self.changed.emit()
 
     def _follow(self, task: Task, event: Event) -> None:
-        if isinstance(event, Progress):
-            left = task.eta()
-            text = event.text + (f", {left:.0f} s left" if left is not None and left >= 1 else "")
-            self.status.emit(text, event.done / event.total if event.total else 0.0)
-        elif isinstance(event, Snapshot) and event.name == "smaller":
+        if isinstance(event, Snapshot) and event.name == "smaller":
             self._smaller = [(text, partial(self.draw, smaller)) for text, smaller in event.data]
         elif isinstance(event, Snapshot) and isinstance(event.data, Plan):
             self._followed = task.id
@@ -148,18 +96,18 @@ class Desk(QObject):
         return len(run.steps) if run is not None and self._followed == task.id else -1
 
     def _done(self, task: Task, result: Any) -> None:
-        if isinstance(result, Path):
-            self.said.emit(f"Saved as {result}", "success", "", ())
-        elif isinstance(result, quick.StoredRun):
+        if isinstance(result, quick.StoredRun):
             self._loaded(result)
         elif isinstance(result, TokensResult) and task.lane == "quick":
             self._kept(result)
         elif isinstance(result, TokensResult):
             self._drawn(task, result)
+        else:
+            super()._done(task, result)
 
     def _drawn(self, task: Task, result: TokensResult) -> None:
         if task.id != self._task_id:
-            if self._live():
+            if self.pending():
                 return  # something newer is being drawn
             self._begin(task)  # it ran while the panel was hidden, when only the end of a task is delivered
         self.request, self.result, self.record_id = result.request, replace(result, run=None), result.record_id
@@ -189,7 +137,7 @@ class Desk(QObject):
         self.said.emit(text, "warning", "", (("Try again", self.keep),))
 
     def _loaded(self, stored: quick.StoredRun) -> None:
-        if self._live() and stored.record.id != self.record_id:
+        if self.pending() and stored.record.id != self.record_id:
             return  # something newer is being drawn
         record, request = stored.record, TokensRequest.checked(**stored.record.request)
         self._task_id = ""
@@ -222,15 +170,11 @@ class Desk(QObject):
         device = ", ".join(str(provenance[key]) for key in ("device", "dtype") if key in provenance)
         self._insight.show_cost(request, seconds, device)
 
-    def _cancelled(self, task: Task) -> None:
-        if task.id == self._task_id:
-            steps = self._steps_of(task)
-            self.status.emit(f"cancelled after {steps} steps" if steps > 0 else "cancelled", None)
+    def _so_far(self, task: Task) -> str:
+        steps = self._steps_of(task)
+        return f" after {steps} steps" if steps > 0 else ""
 
-    def _failed(self, task: Task, error: ErrorInfo) -> None:
-        actions = self._smaller if task.id == self._task_id else ()
+    def _remedies(self, task: Task, error: ErrorInfo) -> Actions:
         if error.kind == "out_of_memory" and isinstance(task.request, TokensRequest):
-            actions = [(text, partial(self.draw, smaller)) for text, smaller in task.request.smaller()]
-        self.said.emit(error.message, "error", error.details, tuple(actions))
-        if task.id == self._task_id:
-            self.status.emit("failed", None)
+            return [(text, partial(self.draw, smaller)) for text, smaller in task.request.smaller()]
+        return self._smaller if task.id == self._task_id else ()

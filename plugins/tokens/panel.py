@@ -15,7 +15,7 @@ from studio.engine import Event, Task
 from studio.host.commands import Command
 from studio.host.export import Exportable
 from studio.host.panel import Panel
-from studio.host.request import RequestError, form_spec
+from studio.host.request import RequestError, what_fits
 from studio.models.shelf import Shelf
 from studio.ui.cards import EmptyState
 from studio.ui.elided import ElidedLabel
@@ -79,7 +79,7 @@ class TokensPanel(Panel):
         self.controls.submitted.connect(self.draw)
         self.run_bar.cancelled.connect(self.desk.cancel)
         self.desk.said.connect(self.message)
-        self.desk.busy.connect(self.run_bar.cancel.setEnabled)
+        self.desk.busy.connect(lambda running, waiting: self.run_bar.cancel.setEnabled(running + waiting > 0))
         self.desk.status.connect(self._show_status)
         self.desk.changed.connect(self._refresh)
         self.stage.shown.connect(self._refresh)
@@ -196,21 +196,8 @@ class TokensPanel(Panel):
 
     def _show_request(self, stored: Mapping[str, Any]) -> list[str]:
         """Put a request kept by this or another version into the form; what is bad or unknown is named."""
-        titles = {spec.name: spec.title for spec in form_spec(TokensRequest)}
-        good: dict[str, Any] = {}
-        notes: list[str] = []
-        for name, value in stored.items():
-            if name not in titles:
-                notes.append(f"“{name}” is not a setting of this version")
-                continue
-            try:
-                TokensRequest.checked(**{name: value})
-            except RequestError as error:
-                notes.append(f"{titles[name]}: {error.fields.get(name, error)}")
-            else:
-                good[name] = value
         before = self.controls.model
-        request = TokensRequest.checked(**good)
+        request, notes = what_fits(TokensRequest, stored)
         self.controls.form.set_value(request)
         if self.controls.model is None:
             notes.append(f"the model “{request.model}” is not on this machine; choose another one")

@@ -18,8 +18,6 @@ from studio_plugins.tokens.request import TokensRequest
 from studio_plugins.tokens.results import PICTURE_FILE, TokensResult, keep
 from studio_plugins.tokens.run import ATTENTION_FILE, AttentionUnreadable, TokenRun
 
-FIND_LIMIT = 1000
-
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
@@ -74,10 +72,8 @@ def _write_maps(order: SaveOrder) -> Path:
 
 
 def _find_run(store: ResultsStore, request: Mapping[str, Any]) -> StoredRun | None:
-    for record in store.records(kind=TokensRequest.kind, limit=FIND_LIMIT):
-        if record.request == request:
-            return _read_run(store, record.id)
-    return None
+    record = store.newest(TokensRequest.kind, request)
+    return _read_run(store, record.id) if record is not None else None
 
 
 def _read_run(store: ResultsStore, record_id: str) -> StoredRun:

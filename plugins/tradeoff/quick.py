@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator
 from typing import Any
 
 from studio.engine import Event, JobContext, Offload, Progress
+from studio.host.panel_jobs import FindOrder
 from studio.host.results import ResultsStore
 from studio_plugins.tradeoff import demo
 from studio_plugins.tradeoff.keeping import keep, read_record
 from studio_plugins.tradeoff.results import TradeoffResult
-
-FIND_LIMIT = 1000
-
-
-@dataclass(frozen=True)
-class FindOrder:
-    """Which result to look for: the newest of exactly this request."""
-
-    kind: str
-    request: Mapping[str, Any]
 
 
 def load_sweep(record_id: str, ctx: JobContext) -> Generator[Event | Offload, Any, TradeoffResult]:
@@ -56,7 +46,5 @@ def _read(store: ResultsStore, record_id: str) -> TradeoffResult:
 
 
 def _find(store: ResultsStore, order: FindOrder) -> TradeoffResult | None:
-    for record in store.records(kind=order.kind, limit=FIND_LIMIT):
-        if record.request == order.request:
-            return _read(store, record.id)
-    return None
+    record = store.newest(order.kind, order.request)
+    return _read(store, record.id) if record is not None else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
@@ -17,7 +17,7 @@ from studio.host.request_fields import PROMPT_MAX, SEED_MAX, Choice, FieldSpec, 
 
 __all__ = [
     "PROMPT_MAX", "SEED_MAX", "Choice", "FieldSpec", "Idle", "Request", "RequestError", "explain", "field_errors",
-    "form_spec", "split_kind", "ui",
+    "form_spec", "split_kind", "ui", "what_fits",
 ]  # fmt: skip
 
 
@@ -104,3 +104,22 @@ def split_kind(data: str | bytes | Mapping[str, Any]) -> tuple[str, dict[str, An
         raise RequestError("The “kind” of this request is not text, so it is unknown which panel it belongs to.")
     inner = found.get("request")
     return kind, dict(inner) if isinstance(inner, Mapping) and "schema" in found else found
+
+
+RequestT = TypeVar("RequestT", bound=Request)
+
+
+def what_fits(model: type[RequestT], stored: Mapping[str, Any]) -> tuple[RequestT, list[str]]:
+    """A request kept by this or another version: what is bad or unknown gets its default, and a sentence each."""
+    titles = {spec.name: spec.title for spec in form_spec(model)}
+    notes = [f"“{name}” is not a setting of this version" for name in stored if name not in titles]
+    good = {name: value for name, value in stored.items() if name in titles}
+    while True:
+        try:
+            return model.checked(**good), notes
+        except RequestError as error:
+            bad = {name: error.fields[name] for name in good if name in error.fields}
+            if not bad:  # they do not go together, and nothing says which of them would be right
+                return model.checked(), [*notes, str(error)]
+        notes += [f"{titles[name]}: {problem}" for name, problem in bad.items()]
+        good = {name: value for name, value in good.items() if name not in bad}

@@ -203,6 +203,10 @@ class ResultsStore:
         )
         return [record_of(data, self._records / data["id"], star, gone) for data, star, gone in rows]
 
+    def newest(self, kind: str, request: Mapping[str, Any]) -> ResultRecord | None:
+        """The newest result of exactly this request, None when there is none (any more)."""
+        return next((found for found in self.records(kind=kind, limit=-1) if found.request == request), None)
+
     def count(
         self, query: str = "", *, kind: str | None = None, starred: bool | None = None, trashed: bool | None = False
     ) -> int:

@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
-from studio.host.request import SEED_MAX, Choice, Request, RequestError, explain, form_spec, split_kind, ui
+from studio.host.request import SEED_MAX, Choice, Request, RequestError, explain, form_spec, split_kind, ui, what_fits
 
 
 class Colour(enum.Enum):
@@ -160,3 +160,27 @@ def test_form_spec_describes_every_field() -> None:
     assert spec["eta"].optional and spec["eta"].open_minimum and spec["eta"].open_maximum
     assert spec["prompt"].max_length == 2000 and spec["note"].max_length == 5 and spec["fancy"].title == "Fancy"
     assert not any(field.required for field in spec.values())
+
+
+def test_of_stored_settings_what_fits_is_taken_and_the_rest_is_named() -> None:
+    stored = {"prompt": "a cat", "steps": 0, "scale": 2.0, "from_another_version": 1}
+    request, notes = what_fits(Sample, stored)
+    assert (request.prompt, request.scale, request.steps) == ("a cat", 2.0, Sample().steps)
+    assert len(notes) == 2 and "from_another_version" in notes[0] and notes[1].startswith("Steps: ")
+    assert what_fits(Sample, Sample(prompt="a dog").to_dict()) == (Sample(prompt="a dog"), [])
+
+
+def test_settings_that_do_not_go_together_become_the_defaults() -> None:
+    class Span(Request):
+        kind: ClassVar[str] = "span"
+        start: int = ui(0, title="Start")
+        stop: int = ui(10, title="Stop")
+
+        @model_validator(mode="after")
+        def _ordered(self) -> "Span":
+            if self.start > self.stop:
+                raise ValueError("the start is after the stop")
+            return self
+
+    request, notes = what_fits(Span, {"start": 7, "stop": 3})
+    assert request == Span() and notes == ["the start is after the stop."]

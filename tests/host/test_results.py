@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -321,3 +322,11 @@ def test_record_json_is_plain_for_other_programs(store: ResultsStore) -> None:
     data = json.loads((record.folder / "record.json").read_text("utf-8"))
     assert data["schema"] == 1 and data["files"]["image.png"]["size"] == 6
     assert data["request"]["prompt"] == "ein Häuschen"
+
+
+def test_the_newest_result_of_exactly_a_request_is_found(tmp_path: Path) -> None:
+    with closing(ResultsStore(tmp_path)) as store:
+        ids = [store.add("count", {"n": n}, {"a.txt": b"a"}).id for n in (1, 2, 1)]
+        found = store.newest("count", {"n": 1})
+        assert found is not None and found.id == ids[2]
+        assert store.newest("count", {"n": 3}) is None and store.newest("other", {"n": 1}) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from studio.engine import JobContext, Preview, Progress, Snapshot, run_inline
+from studio.host.panel_jobs import FindOrder
 from studio.host.request import RequestError
 from studio.host.results import ResultsStore
 from studio.ml.diffusion.weights import sha256_of
@@ -50,7 +51,7 @@ def test_every_point_is_told_and_kept(tiny_models, small, store):
     record = store.get(result.record_id)
     same(read_record(record, store.files(record.id)), result)
     same(run_inline(quick.load_sweep, record.id, context=JobContext(services={"results": store})), result)
-    order = quick.FindOrder("tradeoff", small.to_dict())
+    order = FindOrder("tradeoff", small.to_dict())
     same(run_inline(quick.find_sweep, order, context=JobContext(services={"results": store})), result)
 
 
