@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
 import uuid
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from studio.engine import Event, JobContext, Log, Offload, Progress, Snapshot
 from studio.host.atomic import FileUnwritable, fsync_file, fsync_folder
 from studio.host.processes import is_running, process_mark
 from studio.models.catalog import find_models, imported_folder
+from studio.models.stepwise import Finished, Stepwise
 
 if TYPE_CHECKING:
     from studio.ml.importing.making import Plan, Step
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from studio.ml.importing.record import Record
 
 _UNDER_WAY = ".importing-"
-_STRIDE = 0.1
-"""Seconds of work between two signs of progress: most tensors are small."""
 
 
 class NothingToImport(ValueError):
@@ -97,12 +94,14 @@ def _import_one(
     from studio.ml.importing.card import title_of
 
     title, files = title_of(plan.networks), tuple(part.path for part in plan.parts)
-    work: _Work = yield Offload(_Work, plan, known)
+    folder = imported_folder() / f"{_UNDER_WAY}{process_mark()}-{uuid.uuid4().hex[:8]}"
+    work = Stepwise(_placed(plan, folder, known), lambda: shutil.rmtree(folder, ignore_errors=True))
     try:
-        while not isinstance(step := (yield Offload(work.advance)), Path):
+        while not isinstance(step := (yield Offload(work.advance)), Finished):
             share = step.done / step.total if step.total else 1.0
             yield Progress(before + share * plan.disk, total, step.text)
-        return Outcome(title, files, str(step), work.proof)
+        model, proof = step.value
+        return Outcome(title, files, str(model), proof)
     except (WeightsError, UnknownCheckpoint, FileUnwritable) as error:
         return Outcome(title, files, problem=str(error))
     except FileNotFoundError as error:
@@ -113,63 +112,22 @@ def _import_one(
         work.give_up()
 
 
-class _Work:
-    """One import under way in a folder of its own. Steps run on worker threads, one at a time.
+def _placed(
+    plan: Plan, folder: Path, known: Sequence[Published]
+) -> Generator[Step, None, tuple[Path, str]]:
+    """Make the model in `folder`, which is then moved to its place; its value is that place and what was proved."""
+    from studio.ml.importing.making import Step, make
 
-    `give_up` may come from another thread while a step runs, which no thread can be kept from finishing; whoever is
-    last removes the folder. After success there is nothing to remove.
-    """
-
-    def __init__(self, plan: Plan, known: Sequence[Published]) -> None:
-        from studio.ml.importing.making import make
-
-        self.proof = ""
-        self._parent = imported_folder()
-        self._folder = self._parent / f"{_UNDER_WAY}{process_mark()}-{uuid.uuid4().hex[:8]}"
-        self._plan = plan
-        self._steps: Generator[Step, None, Record] = make(plan, self._folder, known)
-        self._lock = threading.Lock()
-        self._given_up = False
-
-    def advance(self) -> Step | Path:
-        """The next step; the model's folder, in its place, after the last one. Raises what `make` raises, OSError."""
-        try:
-            with self._lock:
-                return self._advance()
-        finally:
-            if self._given_up:
-                self.give_up()
-
-    def give_up(self) -> None:
-        """Let go of the files and remove what is not in its place."""
-        self._given_up = True
-        if self._lock.acquire(blocking=False):
-            try:
-                self._steps.close()
-                shutil.rmtree(self._folder, ignore_errors=True)
-            finally:
-                self._lock.release()
-
-    def _advance(self) -> Step | Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        until = time.monotonic() + _STRIDE
-        try:
-            step = next(self._steps)
-            while time.monotonic() < until:
-                step = next(self._steps)
-            return step
-        except StopIteration as end:
-            self.proof = _proof(end.value)
-            return self._folder if self._given_up else self._place()
-
-    def _place(self) -> Path:
-        for file in self._folder.iterdir():
-            fsync_file(file)
-        fsync_folder(self._folder)
-        target = _free_name(self._parent, self._plan.name)
-        self._folder.rename(target)
-        fsync_folder(self._parent)
-        return target
+    folder.mkdir(parents=True)
+    record = yield from make(plan, folder, known)
+    for file in folder.iterdir():
+        fsync_file(file)
+    fsync_folder(folder)
+    yield Step(f"putting {plan.name} in its place", plan.disk, plan.disk)  # the last moment to give it up
+    target = _free_name(folder.parent, plan.name)
+    folder.rename(target)
+    fsync_folder(folder.parent)
+    return target, _proof(record)
 
 
 def _published() -> list[Published]:

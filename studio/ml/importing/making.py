@@ -126,7 +126,7 @@ def make(plan: Plan, folder: Path, known: Sequence[Published]) -> Generator[Step
     state = {_network(part).prefix + name: value for part, held in parts.items() for name, value in held.items()}
     need_disk(folder, nbytes_of(state), plan.name)
     weights = folder / "model.safetensors"
-    meter = _Meter(sum(part.nbytes for part in plan.parts), 3 * nbytes_of(state))
+    meter = _Meter(sum(part.nbytes for part in plan.parts), 3 * nbytes_of(state), still=_Still(plan))
     sources = []
     for part in plan.parts:
         sha256 = yield from meter.count(f"reading {part.path.name}", digest(part.path))
@@ -155,11 +155,34 @@ def need_disk(folder: Path, nbytes: int, name: str) -> None:
         )
 
 
+class _Still:
+    """Whether the files of a plan are still as they were: they are mapped, and the system ends a process that reads
+    what is no longer there. Asked before each piece, it leaves the moment of one piece in which that can happen."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._states = {part.path: _state_of(part.path) for part in plan.parts}
+
+    def check(self) -> None:
+        """Raise CorruptWeights when one of them was written to since."""
+        for path, state in self._states.items():
+            if _state_of(path) != state:
+                raise CorruptWeights(
+                    f"{path.name} was changed by another program while it was imported. Wait until that has finished "
+                    "with it (a download, perhaps), then import it again."
+                )
+
+
+def _state_of(path: Path) -> tuple[int, int, int]:
+    state = path.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
 class _Meter:
     """Turns the bytes of several passes into steps of one whole."""
 
-    def __init__(self, *passes: int) -> None:
+    def __init__(self, *passes: int, still: _Still) -> None:
         self.done, self.total = 0, sum(passes)
+        self._still = still
 
     def step(self, text: str) -> Step:
         return Step(text, min(self.done, self.total), self.total)
@@ -167,6 +190,7 @@ class _Meter:
     def count(self, text: str, work: Iterator[int]) -> Generator[Step, None, Any]:
         """Pass the work's steps on; its value comes out."""
         while True:
+            self._still.check()
             try:
                 self.done += next(work)
             except StopIteration as end:

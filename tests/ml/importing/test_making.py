@@ -153,6 +153,20 @@ def test_a_change_on_the_way_to_the_disk_is_noticed(
         made(plan_of(source, known), tmp_path / "m", known)
 
 
+def test_a_source_that_is_written_to_meanwhile_ends_the_import_in_words(tmp_path: Path, known: list[Published]) -> None:
+    """Cutting a mapped file short would end the process at the next read of it."""
+    folder = write_files(tmp_path / "downloads", known, ["64x64_classifier.pt"])
+    (plan,) = plans(list(scan(folder, known)))
+    target = tmp_path / "model"
+    target.mkdir()
+    steps = make(plan, target, known)
+    next(steps)
+    with (folder / "64x64_classifier.pt").open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(CorruptWeights, match="changed by another program while it was imported"):
+        list(steps)
+
+
 def test_too_little_disk_is_said_with_numbers_before_anything_is_written(
     tmp_path: Path, known: list[Published], monkeypatch: pytest.MonkeyPatch
 ) -> None:
