@@ -157,7 +157,9 @@ def rebuilt(description: Description, load: Load) -> DocumentContent:
             None if description.hints is None else load(description.hints),
             None if description.mask is None else load(description.mask),
             tuple(
-                VersionContent(one.id, one.request, one.pixels and load(one.pixels), one.kept, one.applied, one.created)
+                VersionContent(
+                    one.id, one.request, None if one.pixels is None else load(one.pixels), one.kept, one.applied, one.created
+                )
                 for one in description.versions
             ),
             description.request,
