@@ -18,7 +18,7 @@ from shiboken6 import isValid
 from studio.app import Studio
 from studio.ui.theme import theme
 from tests.e2e import helpers
-from tests.plugins.generate.conftest import write_tiny_model
+from tests.plugins.tiny_models import write_tiny_model
 
 Opener = Callable[..., Studio]
 ROOT = Path(__file__).parents[2]

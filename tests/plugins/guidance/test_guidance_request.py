@@ -77,7 +77,7 @@ def test_the_script_opens_a_released_checkpoint_as_the_studio_does(tmp_path):
 
 def test_companions_say_why_a_column_cannot_be_drawn(bundled, tmp_path):
     from studio.models.catalog import find_models
-    from tests.plugins.guidance.conftest import write_tiny_clip
+    from tests.plugins.tiny_models import write_tiny_clip
 
     write_tiny_clip(tmp_path / "models" / "large-clip", size=32)
     companions = Companions(tmp_path)

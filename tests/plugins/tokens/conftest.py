@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from tests.plugins.inspector.conftest import FakeWindow
+from tests.plugins.panel_room import PanelRoom
 
 WORDS = ["a", "cat", "dog", "red", "on", "blue", "background"]
 NETWORK = {
@@ -55,48 +55,16 @@ def bundled(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tiny_models
 
 
-class Room:
-    """Opens panels over one engine and store."""
-
-    def __init__(self, folder: Path, qtbot: QtBot) -> None:
-        from studio.engine import Engine
-        from studio.host.paths import DataPaths
-        from studio.host.results import ResultsStore
-        from studio.ui.pump import Pump
-
-        self.folder, self.qtbot = folder, qtbot
-        self.store = ResultsStore(folder / "results")
-        self.engine = Engine(device="cpu", services={"results": self.store, "paths": DataPaths(folder / "data")})
-        self.engine.start()
-        self.pump = Pump()
-        self.errors: list[Exception] = []
-        self.pump.slot_failed.connect(lambda _receiver, error: self.errors.append(error))
-        self.panels: list[Any] = []
+class Room(PanelRoom):
+    """Token attention panels that draw with the tiny model."""
 
     def open(self, state: Any = None, **fields: Any) -> Any:
-        from studio.host.commands import CommandRegistry
-        from studio.host.context import PanelContext
-        from studio.host.export import ExportService
-        from studio.host.settings import SettingsStore
-        from studio_plugins.tokens.panel import TokensPanel
-
-        (self.folder / "panel").mkdir(exist_ok=True)
-        context = PanelContext(
-            "tokens", self.engine, self.store, SettingsStore(self.folder / "s.toml"), CommandRegistry(),
-            ExportService(), self.folder / "panel", FakeWindow(self.pump),
-        )  # fmt: skip
-        panel = TokensPanel(context)
-        self.qtbot.addWidget(panel)
-        panel.build()
+        panel = self.build()
         if state is None:
             panel.controls.form.set_fields({"model": "tiny", "prompt": "a red cat", "steps": 3, "seed": 5, **fields})
         else:
             panel.restore(state)
-        panel.resize(1280, 820)
-        panel.show()
-        self.qtbot.waitExposed(panel)
-        self.panels.append(panel)
-        return panel
+        return self.show(panel)
 
     def draw(self, panel: Any) -> None:
         """Press the button and wait for the end."""
@@ -105,28 +73,13 @@ class Room:
         self.qtbot.waitUntil(lambda: panel.desk.result is not None, timeout=60_000)
         self.quiet()
 
-    def quiet(self) -> None:
-        """Wait until nothing runs or waits and every event has arrived."""
-        self.qtbot.waitUntil(lambda: self.engine.wait_idle(0) and self.pump.watching() == 0, timeout=60_000)
-
-    def close(self) -> None:
-        while self.panels:
-            self.panels[-1].closing()
-            self.pump.forget(self.panels.pop())
-        self.pump.stop()
-        assert self.engine.close(10)
-        self.store.close()
-        assert self.errors == []
-
 
 @pytest.fixture
 def room(qtbot: QtBot, tmp_path: Path) -> Iterator[Room]:
-    from studio.ui.theme import theme
+    from studio_plugins.tokens.panel import TokensPanel
 
-    theme().apply("light")
-    made = Room(tmp_path, qtbot)
-    yield made
-    made.close()
+    with Room("tokens", TokensPanel, tmp_path, qtbot, (1280, 820)) as made:
+        yield made
 
 
 @pytest.fixture

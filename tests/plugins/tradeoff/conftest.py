@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.generate.conftest import TINY, FakeWindow, write_tiny_model
+from tests.plugins.panel_room import PanelRoom
+from tests.plugins.tiny_models import TINY, write_tiny_model
 
 
 def write_tiny_classifier(folder: Path, nouns: tuple[str, ...]) -> None:
@@ -89,52 +90,21 @@ def small() -> Any:
     )  # fmt: skip
 
 
-@pytest.fixture
-def sweep_room(qtbot, tmp_path, tiny_models):
-    """Builds Trade-off panels over one real engine, store and pump; everything is closed at the end."""
-    from studio.engine import Engine
-    from studio.host.commands import CommandRegistry
-    from studio.host.context import PanelContext
-    from studio.host.export import ExportService
-    from studio.host.paths import DataPaths
-    from studio.host.results import ResultsStore
-    from studio.host.settings import SettingsStore
-    from studio.ui.theme import theme
-    from studio_plugins.tradeoff.panel import TradeoffPanel
+class SweepRoom(PanelRoom):
+    """Trade-off panels."""
 
-    theme().apply("light")
-    store = ResultsStore(tmp_path / "results")
-    engine = Engine(device="cpu", services={"results": store, "paths": DataPaths(tmp_path / "data")})
-    engine.start()
-    window = FakeWindow()
-    panels = []
-
-    def make(request=None, state=None):
-        folder = tmp_path / "panel"
-        folder.mkdir(exist_ok=True)
-        context = PanelContext(
-            "tradeoff", engine, store, SettingsStore(tmp_path / "s.toml"), CommandRegistry(), ExportService(), folder,
-            window,
-        )  # fmt: skip
-        panel = TradeoffPanel(context)
-        qtbot.addWidget(panel)
-        panel.build()
+    def __call__(self, request: Any = None, state: Any = None) -> Any:
+        panel = self.build()
         if request is not None:
             panel.controls.form.set_value(request)
         if state is not None:
             panel.restore(state)
-        panel.resize(1280, 760)
-        panel.show()
-        qtbot.waitExposed(panel)
-        panels.append(panel)
-        return panel
+        return self.show(panel)
 
-    make.engine, make.store, make.window = engine, store, window
-    yield make
-    while panels:
-        panels[-1].closing()
-        window.pump.forget(panels.pop())
-    window.pump.stop()
-    assert engine.close(10)
-    store.close()
-    assert window.failures == []
+
+@pytest.fixture
+def sweep_room(qtbot, tmp_path, tiny_models):
+    from studio_plugins.tradeoff.panel import TradeoffPanel
+
+    with SweepRoom("tradeoff", TradeoffPanel, tmp_path, qtbot) as room:
+        yield room

@@ -99,7 +99,7 @@ def test_a_request_survives_json():
 
 def test_a_model_the_oracle_cannot_read_is_refused(tiny_models, small, monkeypatch, tmp_path):
     from studio.models import catalog
-    from tests.plugins.generate.conftest import TINY, write_tiny_model
+    from tests.plugins.tiny_models import TINY, write_tiny_model
 
     write_tiny_model(tmp_path / TINY, size=16)
     (tmp_path / "emoji-oracle").symlink_to(tiny_models / "emoji-oracle")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.engine import Engine, Task
 from studio.host.imagemeta import encode_png, envelope
 from studio.host.results import ResultsStore
+
+from tests.plugins.panel_room import PanelRoom
 
 
 def keep(store: ResultsStore, prompt: str, seed: int, batch: int = 1, **settings: Any) -> str:
@@ -28,78 +28,27 @@ def keep(store: ResultsStore, prompt: str, seed: int, batch: int = 1, **settings
     return store.add("generate", request, files, title=prompt).id
 
 
-@dataclass
-class FakeWindow:
-    """What a panel sees of the window."""
-
-    pump: Any
-    asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+class VoteRoom(PanelRoom):
+    """One vote panel, and the file its votes go to."""
 
     @property
-    def theme(self) -> Any:
-        from studio.ui.theme import theme
+    def panel(self) -> Any:
+        return self.panels[0]
 
-        return theme()
-
-    def watch(self, task: Task, receiver: Any) -> None:
-        self.pump.watch(task, receiver)
-
-    def notify(self, text: str, level: str = "info", details: str = "") -> None:
-        raise AssertionError(text)
-
-    def open_result(self, result_id: str) -> None:
-        raise AssertionError(result_id)
-
-    def open_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
-        self.asked.append((kind, request))
-        return []
-
-
-@dataclass
-class Room:
-    """The panel and what stands behind it; `errors` are exceptions that came out of its slots."""
-
-    panel: Any
-    store: ResultsStore
-    window: FakeWindow
-    votes: Path
-    errors: list[Exception]
+    @property
+    def votes(self) -> Path:
+        return self.panel_dir / "votes.jsonl"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ResultsStore]:
-    made = ResultsStore(tmp_path / "results")
-    yield made
-    made.close()
+def store(room: VoteRoom) -> ResultsStore:
+    return room.store
 
 
 @pytest.fixture
-def room(qtbot: QtBot, tmp_path: Path, store: ResultsStore) -> Iterator[Room]:
-    from studio.host.commands import CommandRegistry
-    from studio.host.context import PanelContext
-    from studio.host.export import ExportService
-    from studio.host.settings import SettingsStore
-    from studio.ui.pump import Pump
-    from studio.ui.theme import theme
+def room(qtbot: QtBot, tmp_path: Path) -> Iterator[VoteRoom]:
     from studio_plugins.vote.panel import VotePanel
 
-    theme().apply("light", 1.0)
-    engine = Engine(device="cpu", services={"results": store})
-    engine.start()
-    pump = Pump()
-    errors: list[Exception] = []
-    pump.slot_failed.connect(lambda _receiver, error: errors.append(error))
-    window = FakeWindow(pump)
-    settings = SettingsStore(tmp_path / "settings.toml")
-    (tmp_path / "panel").mkdir()
-    context = PanelContext("vote", engine, store, settings, CommandRegistry(), ExportService(), tmp_path / "panel", window)
-    panel = VotePanel(context)
-    qtbot.addWidget(panel)
-    panel.build()
-    panel.resize(1200, 800)
-    yield Room(panel, store, window, tmp_path / "panel" / "votes.jsonl", errors)
-    panel.closing()
-    pump.forget(panel)
-    engine.close()
-    assert not errors
-    assert context.commands.search("") == []
+    with VoteRoom("vote", VotePanel, tmp_path, qtbot, (1200, 800)) as made:
+        made.build().resize(*made.size)
+        yield made
