@@ -40,11 +40,14 @@ class StepRecord:
 
 @dataclass(frozen=True, eq=False)
 class Resume:
-    """Where a run goes on: its steps 0..index are done, x [B, C, H, W] came out of the last, x0 was its prediction."""
+    """Where a run goes on: its steps 0..index are done, x [B, C, H, W] came out of the last, x0 was its prediction.
+
+    x0 is None where no network predicted one, in a picture noised to that step.
+    """
 
     index: int
     x: Tensor
-    x0: Tensor
+    x0: Tensor | None
 
     @classmethod
     def after(cls, record: StepRecord) -> Resume:
