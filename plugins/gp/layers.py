@@ -1,0 +1,167 @@
+"""What is drawn on the function plot, from back to front, in the theme's colours.
+
+Imports pyqtgraph, so import this module where a plot is made, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+
+from studio.ui.theme import theme
+from studio_plugins.gp.points import Points
+from studio_plugins.gp.shapes import Band, Bars
+
+Array = npt.NDArray[np.float64]
+
+BAND_ALPHA = 44
+POINT_PX, CHOSEN_PX = 9, 12
+MANY = 400
+"""From here on the points are drawn small, and bars only where a point is chosen."""
+
+
+class Belief:
+    """Mean, bands and samples of one Gaussian over functions: the posterior, or (muted) the prior."""
+
+    def __init__(self, plot: pg.PlotItem, token: str, *, depth: int = 0, dashed: bool = False) -> None:
+        self._plot, self._token, self._dashed = plot, token, dashed
+        self._bands = [Band(), Band()]
+        self._mean = pg.PlotCurveItem(name="mean", antialias=True)
+        self._samples: list[pg.PlotCurveItem] = []
+        for band in self._bands:
+            band.setZValue(-30 + depth)
+            plot.addItem(band, ignoreBounds=True)
+        self._mean.setZValue(-10 + depth)
+        self._depth = depth
+        plot.addItem(self._mean)
+        self.restyle()
+
+    def show(self, x: Array, mean: Array, sd: Array, multiples: Sequence[float]) -> None:
+        """Mean and standard deviation at x, all [m]; one band for each multiple of the standard deviation (two at most)."""
+        self._mean.setData(x, mean)
+        for i, band in enumerate(self._bands):
+            if i < len(multiples):
+                band.set_curves(x, mean - multiples[i] * sd, mean + multiples[i] * sd)
+            band.setVisible(i < len(multiples))
+
+    def show_samples(self, x: Array, samples: Array) -> None:
+        """Functions [m, count] at x [m]."""
+        while len(self._samples) < samples.shape[1]:
+            curve = pg.PlotCurveItem(name=f"sample {len(self._samples) + 1}", antialias=True)
+            curve.setZValue(-20 + self._depth)
+            self._plot.addItem(curve, ignoreBounds=True)
+            self._samples.append(curve)
+            self._paint_sample(len(self._samples) - 1)
+        for k, curve in enumerate(self._samples):
+            curve.setVisible(k < samples.shape[1])
+            if k < samples.shape[1]:
+                curve.setData(x, samples[:, k])
+
+    def set_visible(self, visible: bool) -> None:
+        for item in (self._mean, *self._bands):
+            item.setVisible(visible)
+        for curve in self._samples:
+            curve.setVisible(visible)
+
+    def restyle(self) -> None:
+        colour = theme().color(self._token)
+        self._mean.setPen(_pen(colour, 2.0, self._dashed))
+        soft = QColor(colour)
+        soft.setAlpha(BAND_ALPHA)
+        for band in self._bands:
+            band.set_brush(soft)
+        for k in range(len(self._samples)):
+            self._paint_sample(k)
+
+    def _paint_sample(self, k: int) -> None:
+        # Opaque and one pixel wide: anything else is far slower in Qt's raster engine (pyqtgraph#533).
+        token = self._token if self._dashed else f"series.{1 + k % 7}"
+        self._samples[k].setPen(_pen(theme().color(token), 1.0, self._dashed))
+
+
+class Dots:
+    """The points, those chosen, the one under the pointer, and their error bars."""
+
+    def __init__(self, plot: pg.PlotItem) -> None:
+        self._points, self._chosen, self._hover = Points(), frozenset[int](), -1
+        self._hidden, self._common, self._multiple = -1, 0.0, 2.0
+        self._bars = Bars()
+        self._scatter = pg.ScatterPlotItem(name="observations", pxMode=True, antialias=True)
+        self._marked = pg.ScatterPlotItem(pxMode=True, antialias=True)
+        for z, item in ((5, self._bars), (6, self._scatter), (7, self._marked)):
+            item.setZValue(z)
+            plot.addItem(item, ignoreBounds=True)
+        self.restyle()
+
+    def show(self, points: Points, chosen: Collection[int], common: float) -> None:
+        """These points; `common` is the noise of all, a standard deviation."""
+        self._points, self._chosen, self._common = points, frozenset(chosen), common
+        self._hidden = -1
+        self._draw()
+
+    def hover(self, index: int) -> None:
+        """Make one point stand out, -1 none."""
+        if index != self._hover:
+            self._hover = index
+            self._draw_marked()
+
+    def lift(self, index: int) -> None:
+        """Draw this point with the marked ones alone from now on: what moves is drawn anew at each step, the rest not."""
+        self._hidden = index
+        self._draw_scatter()
+
+    def move(self, x: float, y: float, noise: float) -> None:
+        """Draw the lifted point here."""
+        self._marked.setData([x], [y], size=CHOSEN_PX)
+        reach = self._multiple * noise
+        self._bars.set_bars(np.array([x]), np.array([y - reach]), np.array([y + reach]))
+
+    def bars(self) -> list[int]:
+        """The points whose error bars show, and can be pulled."""
+        shown = set(self._chosen) | ({self._hover} if self._hover >= 0 else set())
+        if len(self._points) < MANY:
+            shown |= set(np.flatnonzero(self._points.own).tolist())
+        return sorted(index for index in shown if index < len(self._points))
+
+    def reach(self, index: int) -> float:
+        """Half the height of a bar, in units of y."""
+        return self._multiple * float(self._points.noise(self._common)[index])
+
+    @property
+    def multiple(self) -> float:
+        """How many standard deviations of the noise a bar shows."""
+        return self._multiple
+
+    def restyle(self) -> None:
+        text = theme().color("text")
+        self._scatter.setBrush(text)
+        self._scatter.setPen(_pen(theme().color("plot.background"), 1.0))
+        self._marked.setBrush(theme().color("accent"))
+        self._marked.setPen(_pen(theme().color("plot.background"), 1.5))
+        self._bars.set_pen(_pen(theme().color("muted"), 1.0))
+        self._draw()
+
+    def _draw(self) -> None:
+        self._draw_scatter()
+        self._draw_marked()
+
+    def _draw_scatter(self) -> None:
+        keep = np.arange(len(self._points)) != self._hidden
+        small = 4 if len(self._points) >= MANY else POINT_PX
+        self._scatter.setData(self._points.x[keep, 0], self._points.y[keep], size=small)
+
+    def _draw_marked(self) -> None:
+        marked = sorted((set(self._chosen) | ({self._hover} if self._hover >= 0 else set())) & set(range(len(self._points))))
+        self._marked.setData(self._points.x[marked, 0], self._points.y[marked], size=CHOSEN_PX)
+        at = self.bars()
+        y, reach = self._points.y[at], self._multiple * self._points.noise(self._common)[at]
+        self._bars.set_bars(self._points.x[at, 0], y - reach, y + reach)
+
+
+def _pen(colour: QColor, width: float, dashed: bool = False) -> object:
+    return pg.mkPen(colour, width=width, style=Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)

@@ -1,0 +1,200 @@
+"""The Gaussian process panel: points by hand or from a table, kernels as blocks, and everything that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QKeySequence, QShortcut
+
+from studio.engine import Event, Task
+from studio.host.export import Exportable
+from studio.host.panel import Panel
+from studio.ui.panel_layout import PanelLayout
+from studio_plugins.gp import answers
+from studio_plugins.gp.answers import Answer, Pull, Pulled, Question
+from studio_plugins.gp.controls import Controls
+from studio_plugins.gp.desk import Desk
+from studio_plugins.gp.document import Document, Scene
+from studio_plugins.gp.examples import EXAMPLES
+from studio_plugins.gp.insight import Insight
+from studio_plugins.gp.points import Points
+from studio_plugins.gp.prior_editor import fitted_mean
+from studio_plugins.gp.rulers import LENGTH
+from studio_plugins.gp.stage import Stage
+from studio_plugins.gp.tree import ruled, with_value
+from studio_plugins.gp.view import View
+from studio_plugins.gp.view_bar import ViewBar
+
+
+class GpPanel(Panel):
+    """Controls on the left, the plot in the middle, what it means on the right."""
+
+    title = "Gaussian process"
+
+    # --- life ---
+
+    def build(self) -> None:
+        self.document = Document(self)
+        self.zones = PanelLayout(self)
+        self.controls = Controls(self.zones)
+        self.stage = Stage(self.zones)
+        self.insight = Insight(self.zones)
+        self.desk = Desk(self.context, self)
+        self.view_bar = ViewBar(self.zones, self.document.undo)
+        self.zones.set_stage(self.stage)
+        self._question: Question | None = None
+        self._unable = False
+        self._connect()
+        self._show(self.document.scene, self.document.scene)
+
+    def _connect(self) -> None:
+        document, plot, controls = self.document, self.stage.plot, self.controls
+        document.changed.connect(self._show)
+        self.stage.example.connect(self.show_example)
+        plot.added.connect(self._add)
+        plot.moved.connect(self._move)
+        plot.removed.connect(self._remove)
+        plot.trusted.connect(self._trust)
+        plot.pulled.connect(self._pull)
+        plot.turned.connect(self._turn)
+        plot.hovered.connect(self._reach)
+        plot.taken.connect(self._reach)
+        plot.dragged.connect(lambda _index, x, y: self.desk.move(x, y))
+        plot.let_go.connect(self._restore_stage)
+        plot.ranged.connect(self._ask)
+        controls.data.example.connect(self.show_example)
+        controls.data.clearing.connect(self.clear)
+        controls.kernel.edited.connect(lambda kernel, merge: document.edit("change of the kernel", merge=merge, kernel=kernel))
+        controls.prior.noise_edited.connect(lambda noise, merge: document.edit("change of the noise", merge=merge, noise=noise))
+        controls.prior.mean_edited.connect(lambda mean, merge: document.edit("change of the mean", merge=merge, mean=mean))
+        controls.prior.mean_wanted.connect(self._set_mean)
+        controls.changed.connect(self.state_changed)
+        self.view_bar.changed.connect(self._set_view)
+        self.view_bar.fitting.connect(lambda: plot.fit(document.scene.points))
+        self.desk.answered.connect(self._show_answer)
+        self.desk.pulled.connect(self._show_pulled)
+        self.desk.unable.connect(self._say_unable)
+        self.desk.said.connect(self.message)
+        for keys, act in (("Ctrl+Z", document.undo.undo), ("Ctrl+Shift+Z", document.undo.redo), ("Ctrl+Y", document.undo.redo)):
+            QShortcut(QKeySequence(keys), self).activated.connect(act)
+
+    def closing(self) -> None:
+        self.desk.close()
+        self.stage.close_down()
+
+    def state(self) -> dict[str, Any]:
+        return {"layout": self.zones.state(), "view": self.view_bar.view.to_dict()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.zones.restore(state.get("layout"))
+        self.view_bar.set_view(View.of(state.get("view")))
+
+    def on_event(self, task: Task, event: Event) -> None:
+        self.desk.on_event(task, event)
+
+    def exportables(self) -> Sequence[Exportable]:
+        return ()
+
+    # --- edits of the document ---
+
+    def show_example(self, name: str) -> None:
+        """Begin with points that teach something; what was there comes back with Undo."""
+        self._take_scene(f"example “{EXAMPLES[name].title}”", EXAMPLES[name].scene())
+        self.message(EXAMPLES[name].lesson)
+
+    def _take_scene(self, text: str, scene: Scene) -> None:
+        self.document.edit(text, **{name: getattr(scene, name) for name in scene.__dataclass_fields__})
+        self.stage.plot.choose(())
+        self.stage.plot.fit(scene.points)
+
+    def clear(self) -> None:
+        """No points any more."""
+        self.document.edit("removal of all points", points=Points(), source="", axes=("x", "y"))
+
+    def _add(self, x: float, y: float) -> None:
+        self.document.edit("new point", points=self.document.scene.points.added([x], y))
+
+    def _move(self, chosen: Sequence[int], dx: float, dy: float) -> None:
+        self.document.edit("move", points=self.document.scene.points.shifted(chosen, dx, dy))
+
+    def _remove(self, chosen: Sequence[int]) -> None:
+        self.stage.plot.choose(())
+        self.document.edit("removal", points=self.document.scene.points.without(chosen))
+
+    def _trust(self, chosen: Sequence[int], noise: float) -> None:
+        scene = self.document.scene
+        self.document.edit("error bar", points=scene.points.with_noise(chosen, noise, scene.noise))
+        self._restore_stage()
+
+    def _turn(self, ruler: str, value: float, end: bool) -> None:
+        """A ruler is pulled: the whole way is one step of Undo."""
+        scene = self.document.scene
+        if ruler == LENGTH:
+            found = ruled(scene.kernel)
+            if found is not None:
+                self.document.edit("length-scale", merge="ruler", kernel=with_value(scene.kernel, found[0], "length", value))
+        else:
+            self.document.edit("noise", merge="ruler", noise=value)
+
+    def _set_mean(self, kind: str) -> None:
+        self.document.edit("mean function", mean=fitted_mean(kind, self.document.scene.points))
+
+    # --- what the stage shows ---
+
+    def _show(self, _before: Scene, scene: Scene) -> None:
+        self.stage.show_scene(scene)
+        self.controls.show_scene(scene)
+        self._ask()
+        self.state_changed.emit()
+
+    def _restore_stage(self) -> None:
+        """A gesture ended with nothing changed: the stage shows the document again."""
+        self.stage.show_scene(self.document.scene)
+        self._ask()
+
+    def _ask(self) -> None:
+        """What follows from the document over the stretch of x that shows."""
+        self.controls.kernel.blocks.set_span(self.stage.plot.span())
+        self._wonder(self.document.scene)
+
+    def _wonder(self, scene: Scene) -> None:
+        grid, view = answers.grid(self.stage.plot.span()), self.view_bar.view
+        self._question = Question(scene.model, scene.data, grid, samples=view.samples > 0, prior=view.prior)
+        self.desk.ask(self._question)
+
+    def _reach(self, index: int) -> None:
+        if index >= 0 and self._question is not None:
+            self.desk.reach(self._question, index)
+
+    def _pull(self, chosen: Sequence[int], noise: float) -> None:
+        """An error bar is pulled; nothing is changed until it is let go."""
+        scene = self.document.scene
+        points = scene.points.with_noise(chosen, noise, scene.noise)
+        self.stage.plot.dots.show(points, chosen, scene.noise)
+        self._wonder(replace(scene, points=points))
+
+    def _set_view(self, view: View) -> None:
+        before = self.stage.view
+        self.stage.set_view(view)
+        if (view.samples > 0, view.prior) != (before.samples > 0, before.prior):
+            self._ask()
+        self.state_changed.emit()
+
+    def _say_unable(self, why: str) -> None:
+        self._unable = True
+        self.message(why, "warning")
+
+    def _show_answer(self, answer: Answer) -> None:
+        assert self._question is not None
+        if self._unable:
+            self._unable = False
+            self.message("")
+        self.stage.show_answer(answer, self._question.grid[:, 0])
+        self.insight.show_answer(answer)
+
+    def _show_pulled(self, pulled: Pulled, pull: Pull) -> None:
+        self.stage.show_pulled(pulled, pull.taken.question.grid[:, 0])
+        self.insight.show_evidence(pulled.moved.evidence)
