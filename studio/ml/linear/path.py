@@ -10,7 +10,8 @@ import numpy as np
 from studio.ml.linear.loss import Fit, explained, gradient, kkt_violation
 from studio.ml.linear.penalty import Penalty
 from studio.ml.linear.problem import Array, Problem
-from studio.ml.linear.solve import quadratic_path, solve
+from studio.ml.linear.quadratic import quadratic_path
+from studio.ml.linear.solve import solve
 
 _RIDGE_MIX = 1e-3
 """A ridge has no λ at which all is zero; as in glmnet its grid begins where that of this mix does."""

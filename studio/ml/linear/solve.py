@@ -11,17 +11,14 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from sklearn.linear_model import enet_path, ridge_regression
 
 from studio.ml.linear.loss import Fit, kkt_violation, means, objective
 from studio.ml.linear.penalty import Penalty
 from studio.ml.linear.problem import Array, Problem
+from studio.ml.linear.quadratic import quadratic_path
 
 TOLERANCE: Final = 1e-8
 """Largest KKT violation that counts as solved, in units of the loss's gradient at zero where that is above 1."""
-_QUADRATIC_TOLERANCE: Final = 1e-13
-"""Duality gap of scikit-learn's coordinate descent, in units of ‖y‖²."""
-_MAX_SWEEPS: Final = 100_000
 _MAX_NEWTON: Final = 200
 _LEAST_SHARE: Final = 1e-5
 """Of a class in a row's curvature: a row that is certain would have weight 0 and an endless working response."""
@@ -30,32 +27,6 @@ _LEAST_GAIN: Final = 1e-15
 
 class NotConverged(ArithmeticError):
     """The optimum was not reached; the message says what makes it easier."""
-
-
-def quadratic_path(X: Array, y: Array, strengths: Array, mix: float, start: Array | None = None) -> Array:
-    """Minimisers [L, p] of 1/(2n) ‖y − Xw‖² + λ(α‖w‖₁ + (1 − α)/2‖w‖²), for each of the falling `strengths` [L].
-
-    X: [n, p] and y: [n], centred. `start` [p] is where the first one begins.
-    """
-    if mix == 0:  # without L1 the minimum has a closed form, and the duality gap is no criterion
-        return _ridges(X, y, strengths)
-    _, coefficients, _ = enet_path(
-        np.asfortranarray(X), y, alphas=np.asarray(strengths), l1_ratio=mix,
-        coef_init=None if start is None else start.copy(),  # scikit-learn writes the solution into it
-        tol=_QUADRATIC_TOLERANCE, max_iter=_MAX_SWEEPS,
-    )  # fmt: skip
-    paths: Array = np.ascontiguousarray(coefficients.T)
-    return paths
-
-
-def _ridges(X: Array, y: Array, strengths: Array) -> Array:
-    """w = V diag(s / (s² + nλ)) Uᵀ y for every λ, from one decomposition X = U diag(s) Vᵀ."""
-    if len(strengths) == 1:
-        single: Array = np.asarray(ridge_regression(X, y, len(X) * float(strengths[0]), solver="cholesky"))[None]
-        return single
-    U, s, Vt = np.linalg.svd(X, full_matrices=False)
-    solutions: Array = (s * (U.T @ y) / (s**2 + len(X) * strengths[:, None])) @ Vt
-    return solutions
 
 
 def solve(problem: Problem, penalty: Penalty, start: Fit | None = None) -> Fit:
