@@ -9,11 +9,12 @@ from typing import Any
 
 from PySide6.QtWidgets import QLabel, QWidget
 
+from studio.models.fields import SAMPLERS
 from studio.models.guiding import GuidanceKind
 from studio.ui.cards import Facts, FormulaCard
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.generate.choices import GUIDANCES, SAMPLERS
+from studio_plugins.generate.choices import GUIDANCES
 from studio_plugins.generate.formula import GRADIENTS, SCORES, formula, numbers, reference
 from studio_plugins.generate.preparing import settings_of
 from studio_plugins.generate.request import GenerateRequest

@@ -11,7 +11,8 @@ from studio import __version__
 from studio.host.imagemeta import encode_png, envelope, format_parameters
 from studio.host.pictures import GridLabels, Pixels, labelled_grid, thumbnail
 from studio.host.results import ResultsStore, StoreUnwritable
-from studio_plugins.generate.choices import GUIDANCES, SAMPLERS
+from studio.models.fields import SAMPLERS
+from studio_plugins.generate.choices import GUIDANCES
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import GenerateResult, SweepResult
 from studio_plugins.generate.sweep_labels import sweep_labels

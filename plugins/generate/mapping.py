@@ -11,7 +11,7 @@ from studio.host.imagemeta import ImageMetadata
 from studio.host.imagemeta.foreign import NEUTRAL
 from studio.host.request import RequestError, what_fits
 from studio.models.catalog import ModelInfo
-from studio_plugins.generate.choices import SAMPLERS
+from studio.models.fields import SAMPLERS
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.words import tokenizer_of

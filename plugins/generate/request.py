@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, cast
@@ -11,12 +10,13 @@ from pydantic import ValidationInfo, field_validator
 
 from studio.host.request import PROMPT_MAX, Idle, Request, ui
 from studio.models.guiding import DEFAULT_CLASSIFIER, DEFAULT_CLIP, CourseKind, GuidanceKind
-from studio_plugins.generate.applies import idle_fields
-from studio_plugins.generate.choices import (
-    COURSES, GUIDANCES, OFF, PRECISIONS, SAMPLERS, SECOND_SAMPLERS, Guidance, Precision, Sampler, SecondSampler,
+from studio.models.fields import (
+    Digest, Precision, Sampler, digest_field, eta_field, model_field, precision_field, sampler_field, scale_field,
+    seed_field, steps_field,
 )  # fmt: skip
+from studio_plugins.generate.applies import idle_fields
+from studio_plugins.generate.choices import COURSES, GUIDANCES, OFF, SECOND_SAMPLERS, Guidance, SecondSampler
 
-MAX_SEED = 2**53 - 1  # the largest whole number that the JSON readers of other tools keep exact
 DIGEST_OF: Mapping[str, str] = MappingProxyType(
     {
         "model": "model_sha256",
@@ -27,14 +27,6 @@ DIGEST_OF: Mapping[str, str] = MappingProxyType(
 )
 """Which field holds the digest of the weights that another field names."""
 EXAMPLE_PROMPT = "a cat left of a red apple on a blue background"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def _digest(title: str) -> str:
-    """A hidden field for the SHA-256 of weights: filled in when the picture is made."""
-    told = "SHA-256 of the weights, filled in when the picture is made; a replay says so when they have changed since."
-    digest: str = ui("", title=title, help=told, widget="hidden", sweepable=False)
-    return digest
 
 
 class GenerateRequest(Request):
@@ -65,13 +57,8 @@ class GenerateRequest(Request):
         title="Unconditional",
         help="Draw without any condition: the network never sees the prompt, and nothing guides it.",
     )
-    model: str = ui(
-        "emoji-base",
-        title="Model",
-        help="Which trained network draws: the name of a bundled model, or the folder of your own.",
-        widget="choice",
-        choices_from="models",
-        min_length=1,
+    model: str = model_field(
+        "emoji-base", "Which trained network draws: the name of a bundled model, or the folder of your own."
     )
     guidance: Guidance = ui(
         "classifier-free",
@@ -83,32 +70,19 @@ class GenerateRequest(Request):
         widget="choice",
         choices=GUIDANCES,
     )
-    guidance_scale: float = ui(
+    guidance_scale: float = scale_field(
         3.0,
-        title="Guidance scale",
-        help=(
-            "s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)). 1 is the plain conditional model, more follows the prompt "
-            "harder, 0 ignores it."
-        ),
-        ge=0.0,
-        le=20.0,
-        step=0.1,
+        "Guidance scale",
+        "s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)). 1 is the plain conditional model, more follows the prompt "
+        "harder, 0 ignores it.",
     )
-    clip_scale: float = ui(
+    clip_scale: float = scale_field(
         3.0,
-        title="CLIP scale",
-        help="s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ τ f(xₜ)·g(prompt), where f and g are CLIP's picture and text. 0 is unguided.",
-        ge=0.0,
-        le=20.0,
-        step=0.1,
+        "CLIP scale",
+        "s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ τ f(xₜ)·g(prompt), where f and g are CLIP's picture and text. 0 is unguided.",
     )
-    classifier_scale: float = ui(
-        1.0,
-        title="Classifier scale",
-        help="s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ log p(class|xₜ). 0 is unguided.",
-        ge=0.0,
-        le=20.0,
-        step=0.1,
+    classifier_scale: float = scale_field(
+        1.0, "Classifier scale", "s in ε̂ = ε − s·√(1−ᾱ)·∇ₓ log p(class|xₜ). 0 is unguided."
     )
     classifier_class: str = ui(
         "",
@@ -118,19 +92,11 @@ class GenerateRequest(Request):
         choices_from="classes",
         max_length=200,
     )
-    steps: int = ui(
-        20, title="Steps", help="Denoising steps. Time grows in proportion.", ge=1, le=1000, step=1, log=True
-    )
-    seed: int = ui(
+    steps: int = steps_field("Denoising steps. Time grows in proportion.")
+    seed: int = seed_field(
         15,  # one of those whose picture shows what the example sentence says
-        title="Seed",
-        help=(
-            "Number from which all noise is drawn. The same seed and settings give the same picture; picture i "
-            "of a batch has seed + i."
-        ),
-        widget="seed",
-        ge=0,
-        le=MAX_SEED,
+        "Number from which all noise is drawn. The same seed and settings give the same picture; picture i "
+        "of a batch has seed + i.",
     )
     batch: int = ui(
         1,
@@ -172,13 +138,10 @@ class GenerateRequest(Request):
         group="Second stage",
         advanced=True,
     )
-    upsample_scale: float = ui(
+    upsample_scale: float = scale_field(
         1.0,
-        title="Stage 2 guidance",
-        help="Classifier-free guidance of the up-sampler. 1 (GLIDE's choice) is unguided and twice as fast.",
-        ge=0.0,
-        le=20.0,
-        step=0.1,
+        "Stage 2 guidance",
+        "Classifier-free guidance of the up-sampler. 1 (GLIDE's choice) is unguided and twice as fast.",
         group="Second stage",
         advanced=True,
     )
@@ -195,29 +158,11 @@ class GenerateRequest(Request):
         group="Second stage",
         advanced=True,
     )
-    sampler: Sampler = ui(
-        "dpmpp_2m",
-        title="Sampler",
-        help=(
-            "How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM (eta sets the noise added back) or "
-            "DDPM (ancestral, the original)."
-        ),
-        widget="choice",
-        choices=SAMPLERS,
-        advanced=True,
+    sampler: Sampler = sampler_field(
+        "How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM (eta sets the noise added back) or "
+        "DDPM (ancestral, the original)."
     )
-    eta: float = ui(
-        0.0,
-        title="Eta",
-        help=(
-            "Noise DDIM adds back at each step: 0 none (deterministic), 1 as much as DDPM. Other samplers do "
-            "not use it."
-        ),
-        ge=0.0,
-        le=1.0,
-        step=0.05,
-        advanced=True,
-    )
+    eta: float = eta_field()
     guidance_course: CourseKind = ui(
         "constant",
         title="Guidance over time",
@@ -256,46 +201,21 @@ class GenerateRequest(Request):
         sweepable=False,  # the bar that separates the values of a sweep separates its prompts
         advanced=True,
     )
-    clip_model: str = ui(
-        DEFAULT_CLIP,
-        title="CLIP model",
-        help="The noise-aware CLIP that guides.",
-        widget="choice",
-        choices_from="clips",
-        min_length=1,
-        advanced=True,
+    clip_model: str = model_field(
+        DEFAULT_CLIP, "The noise-aware CLIP that guides.", title="CLIP model", offered="clips", advanced=True
     )
-    classifier_model: str = ui(
+    classifier_model: str = model_field(
         DEFAULT_CLASSIFIER,
+        "The noise-aware classifier that guides.",
         title="Classifier model",
-        help="The noise-aware classifier that guides.",
-        widget="choice",
-        choices_from="classifiers",
-        min_length=1,
+        offered="classifiers",
         advanced=True,
     )
-    precision: Precision = ui(
-        "auto",
-        title="Precision",
-        help=(
-            "Number format of the network. Auto: float32 on the CPU, 16 bits on an accelerator. Less needs "
-            "less memory and changes the picture slightly."
-        ),
-        widget="choice",
-        choices=PRECISIONS,
-        advanced=True,
-    )
-    model_sha256: str = _digest("Weights")
-    clip_sha256: str = _digest("Weights of the CLIP model")
-    classifier_sha256: str = _digest("Weights of the classifier")
-    upsampler_sha256: str = _digest("Weights of the up-sampler")
-
-    @field_validator(*DIGEST_OF.values())
-    @classmethod
-    def _is_digest(cls, value: str) -> str:
-        if value and not _SHA256.fullmatch(value):
-            raise ValueError("a SHA-256 is 64 digits from 0-9 and a-f, or empty")
-        return value
+    precision: Precision = precision_field()
+    model_sha256: Digest = digest_field()
+    clip_sha256: Digest = digest_field("Weights of the CLIP model")
+    classifier_sha256: Digest = digest_field("Weights of the classifier")
+    upsampler_sha256: Digest = digest_field("Weights of the up-sampler")
 
     @field_validator("guidance_stop")
     @classmethod

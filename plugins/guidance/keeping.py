@@ -14,7 +14,8 @@ from studio import __version__
 from studio.host.imagemeta import encode_png, envelope, format_parameters
 from studio.host.pictures import Pixels, thumbnail
 from studio.host.results import ResultRecord, ResultsStore, StoreUnwritable
-from studio_plugins.guidance.request import SAMPLERS, GuidanceRequest
+from studio.models.fields import SAMPLERS
+from studio_plugins.guidance.request import GuidanceRequest
 from studio_plugins.guidance.results import ColumnRun, Comparison
 from studio_plugins.guidance.titles import titles_of
 from studio_plugins.guidance.trajectory import StepsUnreadable, read, to_npz

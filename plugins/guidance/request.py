@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Literal
@@ -10,27 +9,21 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from studio.host.request import Idle, Request, ui
+from studio.models.fields import (
+    Digest, Precision, Sampler, eta_field, model_field, precision_field, sampler_field, seed_field,
+    steps_field,
+)  # fmt: skip
 from studio.models.guiding import GuidanceKind
 
 Course = Literal["constant", "interval", "ramp"]
-Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
-SAMPLERS: Mapping[str, str] = MappingProxyType(
-    {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
-)
 COURSES: Mapping[str, str] = MappingProxyType(
     {"constant": "Throughout", "interval": "From … to …", "ramp": "Rising from … to …"}
-)
-PRECISIONS: Mapping[str, str] = MappingProxyType(
-    {"auto": "Auto", "float32": "32 bits", "bfloat16": "16 bits (bfloat16)", "float16": "16 bits (float16)"}
 )
 MAX_COLUMNS = 6
 MAX_CELLS = 1500
 """Most steps × columns × pictures of one run, all of which are kept to look at and to fork from."""
-MAX_SEED = 2**53 - 1
 EXAMPLE_PROMPT = "a cat left of a red apple on a blue background"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Guidance(Request):
@@ -248,13 +241,8 @@ class GuidanceRequest(Request):
         lines=3,
     )
     columns: tuple[Column, ...] = ui(DEFAULT_COLUMNS, title="Columns", widget="hidden", sweepable=False)
-    seed: int = ui(
-        15,
-        title="Seed",
-        help="Number from which all noise is drawn, the same for every column. Picture i has seed + i.",
-        widget="seed",
-        ge=0,
-        le=MAX_SEED,
+    seed: int = seed_field(
+        15, "Number from which all noise is drawn, the same for every column. Picture i has seed + i."
     )
     batch: int = ui(
         1,
@@ -265,14 +253,10 @@ class GuidanceRequest(Request):
         step=1,
         sweepable=False,
     )
-    sampler: Sampler = ui(
-        "dpmpp_2m",
-        title="Sampler",
-        help="DDPM shifts its mean by s·Σ·g; DDIM and DPM-Solver++ shift ε by −s·√(1 − ᾱ)·g.",
-        widget="choice",
-        choices=SAMPLERS,
+    sampler: Sampler = sampler_field(
+        "DDPM shifts its mean by s·Σ·g; DDIM and DPM-Solver++ shift ε by −s·√(1 − ᾱ)·g.", advanced=False
     )
-    steps: int = ui(20, title="Steps", help="Denoising steps of every column.", ge=2, le=250, step=1, log=True)
+    steps: int = steps_field("Denoising steps of every column.", least=2, most=250)
     probes: bool = ui(
         True,
         title="Score every column",
@@ -281,49 +265,28 @@ class GuidanceRequest(Request):
             "Not counted in the cost."
         ),
     )
-    model: str = ui(
-        "emoji-base",
-        title="Model",
-        help="Which network draws: a bundled model, or the folder of your own.",
-        widget="choice",
-        choices_from="models",
-        min_length=1,
-        group="Models",
+    model: str = model_field(
+        "emoji-base", "Which network draws: a bundled model, or the folder of your own.", group="Models"
     )
-    clip_model: str = ui(
+    clip_model: str = model_field(
         "emoji-clip",
+        "Which CLIP guides and scores; it must know noise and see pictures of the model's size.",
         title="CLIP",
-        help="Which CLIP guides and scores; it must know noise and see pictures of the model's size.",
-        widget="choice",
-        choices_from="clips",
+        offered="clips",
+        needed=False,
         group="Models",
     )
-    classifier_model: str = ui(
+    classifier_model: str = model_field(
         "emoji-classifier",
+        "Which classifier guides and scores; it must know noise and see pictures of the model's size.",
         title="Classifier",
-        help="Which classifier guides and scores; it must know noise and see pictures of the model's size.",
-        widget="choice",
-        choices_from="classifiers",
+        offered="classifiers",
+        needed=False,
         group="Models",
     )
-    eta: float = ui(
-        0.0,
-        title="Eta",
-        help="Noise DDIM adds back at each step: 0 none, 1 as much as DDPM. Other samplers do not use it.",
-        ge=0.0,
-        le=1.0,
-        step=0.05,
-        advanced=True,
-    )
-    precision: Precision = ui(
-        "auto",
-        title="Precision",
-        help="Number format of the networks. Auto: float32 on the CPU, 16 bits on an accelerator.",
-        widget="choice",
-        choices=PRECISIONS,
-        advanced=True,
-    )
-    weights: tuple[str, ...] = ui(
+    eta: float = eta_field()
+    precision: Precision = precision_field()
+    weights: tuple[Digest, ...] = ui(
         (),
         title="Weights",
         help="SHA-256 of model, CLIP and classifier, filled in when the pictures are made.",
@@ -333,9 +296,9 @@ class GuidanceRequest(Request):
 
     @field_validator("weights")
     @classmethod
-    def _digests(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value and (len(value) != 3 or any(digest and not _SHA256.fullmatch(digest) for digest in value)):
-            raise ValueError("three SHA-256 are expected, each of 64 digits from 0-9 and a-f, or empty")
+    def _three(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) not in (0, 3):
+            raise ValueError("three SHA-256 are expected, or none")
         return value
 
     @model_validator(mode="after")

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from pydantic import field_validator
-
 from studio.host.request import Idle, Request, ui
+from studio.models.fields import (
+    Digest, Sampler, digest_field, model_field, sampler_field, scale_field, seed_field, steps_field,
+)  # fmt: skip
 
-Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
 Layers = Literal["all", "fine", "coarse"]
 Heads = Literal["each", "mean"]
 
-SAMPLERS: Mapping[str, str] = MappingProxyType(
-    {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
-)
 LAYERS: Mapping[str, str] = MappingProxyType(
     {"all": "All", "fine": "Only those with the finest maps", "coarse": "Only those with the coarsest maps"}
 )
 HEADS: Mapping[str, str] = MappingProxyType({"each": "Each by itself", "mean": "Only their mean"})
-MAX_SEED = 2**53 - 1  # the largest whole number that the JSON readers of other tools keep exact
 EXAMPLE_PROMPT = "a cat on a blue background"
 _NAMED = 6
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class TokensRequest(Request):
@@ -40,48 +34,23 @@ class TokensRequest(Request):
         widget="prompt",
         placeholder=EXAMPLE_PROMPT,
     )
-    model: str = ui(
+    model: str = model_field(
         "emoji-base",
-        title="Model",
-        help="Which trained network draws: a bundled model, or the folder or file of your own. It must read text.",
-        widget="choice",
-        choices_from="models",
-        min_length=1,
+        "Which trained network draws: a bundled model, or the folder or file of your own. It must read text.",
     )
-    guidance_scale: float = ui(
+    guidance_scale: float = scale_field(
         3.0,
-        title="Guidance scale",
-        help=(
-            "s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)); 1 is unguided. The maps are always those of ε(x|y), the half that "
-            "reads the prompt; s changes them only through the picture they look at."
-        ),
-        ge=0.0,
-        le=20.0,
-        step=0.1,
+        "Guidance scale",
+        "s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)); 1 is unguided. The maps are always those of ε(x|y), the half that "
+        "reads the prompt; s changes them only through the picture they look at.",
     )
-    sampler: Sampler = ui(
-        "dpmpp_2m",
-        title="Sampler",
-        help="How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM (without noise) or DDPM (ancestral).",
-        widget="choice",
-        choices=SAMPLERS,
+    sampler: Sampler = sampler_field(
+        "How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM (without noise) or DDPM (ancestral).",
+        advanced=False,
     )
-    steps: int = ui(
-        20,
-        title="Steps",
-        help="Denoising steps; the maps of every one are kept. Time and memory grow in proportion.",
-        ge=1,
-        le=1000,
-        step=1,
-        log=True,
-    )
-    seed: int = ui(
-        4,
-        title="Seed",
-        help="Number from which all noise is drawn. The same seed and settings give the same picture and maps.",
-        widget="seed",
-        ge=0,
-        le=MAX_SEED,
+    steps: int = steps_field("Denoising steps; the maps of every one are kept. Time and memory grow in proportion.")
+    seed: int = seed_field(
+        4, "Number from which all noise is drawn. The same seed and settings give the same picture and maps."
     )
     layers: Layers = ui(
         "all",
@@ -99,20 +68,7 @@ class TokensRequest(Request):
         choices=HEADS,
         advanced=True,
     )
-    model_sha256: str = ui(
-        "",
-        title="Weights",
-        help="SHA-256 of the weights, filled in when the picture is made; a replay says so when they changed since.",
-        widget="hidden",
-        sweepable=False,
-    )
-
-    @field_validator("model_sha256")
-    @classmethod
-    def _digest(cls, value: str) -> str:
-        if value and not _SHA256.fullmatch(value):
-            raise ValueError("a SHA-256 is 64 digits from 0-9 and a-f, or empty")
-        return value
+    model_sha256: Digest = digest_field()
 
     @property
     def unconditional(self) -> bool:

@@ -12,7 +12,8 @@ from studio.host.imagemeta import encode_png, envelope, format_parameters
 from studio.host.pictures import Pixels, thumbnail
 from studio.host.results import ResultsStore, StoreUnwritable
 from studio.ml.diffusion.attention_maps import View
-from studio_plugins.tokens.request import SAMPLERS, TokensRequest
+from studio.models.fields import SAMPLERS
+from studio_plugins.tokens.request import TokensRequest
 from studio_plugins.tokens.run import ATTENTION_FILE, TokenRun
 
 PICTURE_FILE = "picture.png"

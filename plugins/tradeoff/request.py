@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import field_validator, model_validator
 
 from studio.host.request import Request, ui
 from studio.ml.evaluation.points import Base, Setting
+from studio.models.fields import Sampler, model_field, sampler_field, seed_field, steps_field
 
-Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
-
-SAMPLERS: Mapping[str, str] = MappingProxyType(
-    {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
-)
 BASES: Mapping[str, str] = MappingProxyType(
     {"prompt": "the model that knows the prompt", "nothing": "the model without a prompt"}
 )
@@ -28,13 +24,8 @@ class TradeoffRequest(Request):
 
     kind: ClassVar[str] = "tradeoff"
 
-    model: str = ui(
-        "emoji-base",
-        title="Model",
-        help="The text-to-image model that draws. It must draw emoji scenes, which the oracle can read.",
-        widget="choice",
-        choices_from="models",
-        min_length=1,
+    model: str = model_field(
+        "emoji-base", "The text-to-image model that draws. It must draw emoji scenes, which the oracle can read."
     )
     classifier_free: tuple[float, ...] = ui(
         (1.5, 2.0, 3.0, 5.0, 8.0),
@@ -77,39 +68,23 @@ class TradeoffRequest(Request):
         le=16,
         step=1,
     )
-    steps: int = ui(20, title="Steps", help="Denoising steps of each picture.", ge=1, le=1000, step=1, log=True)
-    seed: int = ui(
-        0,
-        title="Seed",
-        help="Number from which prompts and noise are drawn; they are the same for every point.",
-        widget="seed",
-        ge=0,
-        le=2**53 - 1,
+    steps: int = steps_field("Denoising steps of each picture.")
+    seed: int = seed_field(
+        0, "Number from which prompts and noise are drawn; they are the same for every point."
     )
-    sampler: Sampler = ui(
-        "dpmpp_2m",
-        title="Sampler",
-        help="How the noise is removed.",
-        widget="choice",
-        choices=SAMPLERS,
-        advanced=True,
-    )
-    classifier_model: str = ui(
+    sampler: Sampler = sampler_field("How the noise is removed.")
+    classifier_model: str = model_field(
         "emoji-classifier",
+        "The noise-aware classifier whose gradient guides.",
         title="Classifier",
-        help="The noise-aware classifier whose gradient guides.",
-        widget="choice",
-        choices_from="classifiers",
-        min_length=1,
+        offered="classifiers",
         advanced=True,
     )
-    clip_model: str = ui(
+    clip_model: str = model_field(
         "emoji-clip",
+        "The noise-aware CLIP whose gradient guides, and which gives the CLIP score of every point.",
         title="CLIP",
-        help="The noise-aware CLIP whose gradient guides, and which gives the CLIP score of every point.",
-        widget="choice",
-        choices_from="clips",
-        min_length=1,
+        offered="clips",
         advanced=True,
     )
 

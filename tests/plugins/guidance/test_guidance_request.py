@@ -22,7 +22,7 @@ FREE = Guidance(free=True)
         ({"columns": (Column(),) * 7}, "one to 6 columns"),
         ({"steps": 250, "batch": 8}, "too many to keep"),
         ({"columns": (Column(guidance=FREE, earlier=(Segment(until=19, guidance=FREE),)),)}, "after the last step"),
-        ({"weights": ("x",)}, "three SHA-256"),
+        ({"weights": ("x",)}, "SHA-256 is 64 digits"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_words(fields, says):
