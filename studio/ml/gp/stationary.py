@@ -189,7 +189,7 @@ class RationalQuadratic(Stationary):
     """(1 + s / (2 alpha))^-alpha: a mixture of RBF of all length-scales; alpha to infinity is RBF."""
 
     alpha: float = 1.0
-    hyper = (LENGTH, Hyper("alpha"))
+    hyper = (LENGTH, Hyper("alpha", low=1e-3, high=1e3))
 
     def value(self, s: Array) -> Array:
         return np.exp(-self.alpha * np.log1p(s / (2 * self.alpha)))
