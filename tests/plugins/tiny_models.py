@@ -28,7 +28,8 @@ def write_tiny_model(folder: Path, seed: int = 0, size: int = 16, kind: str = "t
     from studio.ml.diffusion.unet import NETWORKS, split_config
 
     second = {"in_channels": 6, "attention_resolutions": []} if kind == "upsample" else {}
-    network = {**NETWORK, "n_vocab": len(WORDS) + 1, **second}
+    known = {"in_channels": 7} if kind == "inpaint" else {}
+    network = {**NETWORK, "n_vocab": len(WORDS) + 1, **second, **known}
     config = {
         "kind": kind,
         "name": folder.name,

@@ -27,7 +27,9 @@ def envelope(kind: str, request: Mapping[str, Any], provenance: Mapping[str, Any
     return {"schema": SCHEMA, "kind": kind, "request": dict(request), "provenance": dict(provenance or {})}
 
 
-def encode_png(image: Any, glassbox: Mapping[str, Any] | None = None, parameters: str = "") -> bytes:
+def encode_png(
+    image: Any, glassbox: Mapping[str, Any] | None = None, parameters: str = "", *, compress_level: int = 6
+) -> bytes:
     """A PNG with the text chunks `parameters` (A1111's) and `glassbox` (an `envelope` as JSON).
 
     `image`: a PIL image or uint8 array HxW, HxWx3 or HxWx4. Text that is Latin-1 becomes tEXt, other text iTXt, never
@@ -40,7 +42,7 @@ def encode_png(image: Any, glassbox: Mapping[str, Any] | None = None, parameters
         info.add_text("parameters", _clean(parameters))
     if glassbox is not None:
         info.add_text("glassbox", _json(glassbox))
-    return _encode(as_image(image), "PNG", pnginfo=info, compress_level=6)
+    return _encode(as_image(image), "PNG", pnginfo=info, compress_level=compress_level)
 
 
 def encode_image(

@@ -118,7 +118,9 @@ def _reached(known: Cells, unknown: Cells) -> Cells:
     return np.asarray(touching[pieces])
 
 
-def _neighbours(number: NDArray[np.int64], known: Cells, values: Floats) -> list[tuple[NDArray[np.int64], Cells, Floats]]:
+def _neighbours(
+    number: NDArray[np.int64], known: Cells, values: Floats
+) -> list[tuple[NDArray[np.int64], Cells, Floats]]:
     """Number, known and values of the cell above, below, left and right of each; nothing beyond the edges."""
     height, width = number.shape
     framed = np.pad(number, 1, constant_values=-1), np.pad(known, 1), np.pad(values, ((1, 1), (1, 1), (0, 0)))

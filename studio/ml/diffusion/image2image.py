@@ -25,7 +25,7 @@ def steps_done(strength: float, steps: int) -> int:
     Raises StrengthError outside of (0, 1].
     """
     if not 0 < strength <= 1:
-        raise StrengthError(f"The strength must be above 0 (nothing changes) and at most 1 (all new), not {strength:g}.")
+        raise StrengthError(f"The strength must be above 0 (nothing new) and at most 1 (all new), not {strength:g}.")
     return min(steps - 1, steps - math.ceil(strength * steps - 1e-9))
 
 

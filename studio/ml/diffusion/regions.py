@@ -178,7 +178,7 @@ def drawn_cells(mask: Mask, size: int) -> Cells:
 
 
 def resampled(pixels: Pixels, side: int) -> Pixels:
-    """A square [N, N] or [N, N, C] at another size: means of whole blocks where it divides, else Lanczos, antialiased."""
+    """A square [N, N] or [N, N, C] at another size: means of blocks where it divides, else Lanczos, antialiased."""
     if len(pixels) == side:
         return pixels
     how = Image.Resampling.BOX if len(pixels) % side == 0 else Image.Resampling.LANCZOS
@@ -199,7 +199,7 @@ def _grown(mask: Mask, by: float, softness: float) -> Mask:
 
 
 def _in_good_time(mask: Mask, make: Callable[[Mask, float], Mask]) -> Mask:
-    """`make(mask, scale)` of a square mask, at a smaller scale where it is so large that its pixels are lost in a seam."""
+    """`make(mask, scale)`, at a smaller scale where a square mask is so large that its pixels are lost in a seam."""
     side = len(mask)
     if side <= _WORKING_SIDE or mask.shape != (side, side):
         return make(mask, 1.0)

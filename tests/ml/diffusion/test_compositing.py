@@ -54,7 +54,7 @@ def on_region(region, shape):
 
 @given(pasted())
 def test_a_layer_laid_over_the_picture_by_another_program_is_the_same(case):
-    """Pillow's "over" in 8 bits; where little is covered its rounding is magnified, so only opacity above 1/4 compares."""
+    """Pillow's "over" in 8 bits; where little is covered its rounding is magnified: opacity above 1/4 compares."""
     picture, patch, region, mask = case
     rgba = picture if picture.shape[2] == 4 else np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
     ours = paste_back(rgba, patch, region, mask).astype(int)

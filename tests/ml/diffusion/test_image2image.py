@@ -1,4 +1,4 @@
-"""Runs that begin at a noised picture: at the right level, with the right noise, and without a memory of a first step."""
+"""Runs that begin at a noised picture: at the right level, with the right noise, and with nothing remembered."""
 
 from __future__ import annotations
 

@@ -27,9 +27,8 @@ def by_hand(x, drawn, y):
             q = r + dr, c + dc
             if not (0 <= q[0] < height and 0 <= q[1] < width) or drawn[q]:
                 continue
-            beyond = [
-                tuple(np.clip(cell, 0, (height - 1, width - 1))) for cell in ((r - dr, c - dc), (r + 2 * dr, c + 2 * dc))
-            ]
+            far = (r - dr, c - dc), (r + 2 * dr, c + 2 * dc)
+            beyond = [tuple(np.clip(cell, 0, (height - 1, width - 1))) for cell in far]
             p = int(r), int(c)
             errors.append(np.abs((x[p] - x[q]) - (y[p] - y[q])).mean())
             sides = (x[beyond[0]] - x[p]) + (x[q] - x[beyond[1]])
@@ -44,7 +43,8 @@ def test_error_and_jump_are_their_definitions(seed):
     drawn = rng.random((9, 8)) < 0.4
     errors, jumps = by_hand(x, drawn, y)
     seam = seam_of(x, drawn, y)
-    assert seam.error == pytest.approx(np.mean(errors), rel=1e-5) and seam.jump == pytest.approx(np.mean(jumps), rel=1e-5)
+    assert seam.error == pytest.approx(np.mean(errors), rel=1e-5)
+    assert seam.jump == pytest.approx(np.mean(jumps), rel=1e-5)
     assert seam.map.max() == pytest.approx(max(errors), rel=1e-5)
 
 
