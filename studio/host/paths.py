@@ -44,6 +44,11 @@ class DataPaths:
         return self.root / "session.json"
 
     @property
+    def recovery(self) -> Path:
+        """Folder of the recovery copies of documents with unsaved changes."""
+        return self.root / "recovery"
+
+    @property
     def crash(self) -> Path:
         """Folder of crash logs."""
         return self.root / "crash"

@@ -6,29 +6,22 @@ Members: `mimetype` (first, stored, so that the kind of file can be told from it
 
 from __future__ import annotations
 
-import io
 import time
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
-import psutil
 
 from studio.host.atomic import replacing
 from studio.host.documents.container import opened, read_member
 from studio.host.documents.content import DocumentContent, Pixels
+from studio.host.documents.png import decode, encode
 from studio.host.documents.schema import (
-    MAX_DESCRIPTION, Damage, DocumentUnreadable, Raster, described, parse, rebuilt, to_json,
+    MAX_DESCRIPTION, Damage, DocumentUnreadable, Raster, check_memory, described, parse, rebuilt, to_json,
 )  # fmt: skip
-from studio.host.imagemeta.pixels import DECODER_ERRORS, as_image
 
 SUFFIX = ".glassbox"
 MIMETYPE = b"application/x-glassbox-document"
 DESCRIPTION = "document.json"
-MAX_BYTES = 16 << 30  # of pixels, whatever the machine has
-_PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
 def write_document(path: Path, content: DocumentContent) -> None:
@@ -73,7 +66,7 @@ def read_document(path: Path) -> DocumentContent:
             if DESCRIPTION not in archive.namelist():
                 raise DocumentUnreadable(f"“{path.name}” is a zip archive, but no Glassbox document.")
             description, _ = parse(read_member(archive, DESCRIPTION, MAX_DESCRIPTION), path.name)
-            _check_memory(path.name, description.nbytes)
+            check_memory(description, path.name)
             return rebuilt(description, lambda raster: _read_raster(archive, raster))
     except OSError as error:
         raise DocumentUnreadable(f"“{path.name}” could not be read ({error.strerror or error}).") from error
@@ -93,49 +86,12 @@ def is_document(path: Path) -> bool:
     return head.startswith(b"PK\3\4") and head.endswith(b"mimetype" + MIMETYPE)
 
 
-def encode(pixels: Pixels) -> bytes:
-    """A PNG of [H, W, 4] or [H, W]: run-length matching, for photos faster and smaller than zlib's own level 1."""
-    buffer = io.BytesIO()
-    as_image(pixels).save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-    return buffer.getvalue()
-
-
-def decode(data: bytes, raster: Raster, name: str) -> Pixels:
-    """The pixels of a PNG that must be as the description says; the size is compared first. Raises Damage."""
-    from PIL import Image as pil
-
-    if not data.startswith(_PNG_HEAD):
-        raise Damage(f"its part “{name}” is no PNG picture")
-    size = (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
-    if size != (raster.width, raster.height):
-        raise Damage(f"its part “{name}” is {size[0]:,} × {size[1]:,} pixels, not {raster.width:,} × {raster.height:,}")
-    try:
-        with pil.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.mode != ("RGBA" if raster.channels == 4 else "L"):
-                raise Damage(f"its part “{name}” holds pixels of another kind ({image.mode})")
-            pixels: Pixels = np.array(image)
-    except DECODER_ERRORS as error:
-        raise Damage(f"its part “{name}” is cut off or damaged ({error})") from error
-    pixels.flags.writeable = False
-    return pixels
-
-
 def _read_raster(archive: zipfile.ZipFile, raster: Raster) -> Pixels:
     if len(raster.parts) != 1:
         raise Damage("a picture in it consists of several parts")
     # A PNG stream never grows by more than a byte a row and the blocks of incompressible data: 5 bytes in 16 KiB.
     limit = raster.nbytes + raster.nbytes // 1024 + raster.height + (64 << 10)
-    return decode(read_member(archive, raster.parts[0], limit), raster, raster.parts[0])
-
-
-def _check_memory(name: str, nbytes: int) -> None:
-    """Refuse what would drive the machine into swapping, or is a bomb: a few kilobytes that unpack to gigabytes."""
-    free = min(MAX_BYTES, int(psutil.virtual_memory().available))
-    if nbytes > free:
-        raise DocumentUnreadable(
-            f"“{name}” unpacks to {nbytes / 2**30:.1f} GiB of pictures, and {free / 2**30:.1f} GiB of memory can be used. "
-            "Close other programs, or open it on a machine with more memory."
-        )
+    return decode(read_member(archive, raster.parts[0], limit), raster.shape, raster.parts[0])
 
 
 def _refusal(path: Path, damage: Damage) -> str:

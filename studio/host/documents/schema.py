@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
+import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio import __version__
@@ -23,6 +24,7 @@ from studio.host.results_folder import plain_json
 FORMAT = "glassbox-document"
 SCHEMA = 1  # raise when the meaning of a field changes, and add the step from the one before to MIGRATIONS
 MAX_DESCRIPTION = 64 << 20  # bytes of JSON
+MAX_BYTES = 16 << 30  # of pixels in memory, whatever the machine has
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})  # schema n -> the same description in schema n + 1
 
@@ -175,6 +177,19 @@ def _check_sizes(description: Description) -> None:
     for raster in (*(layer.pixels for layer in description.layers), description.hints, description.mask):
         if raster is not None and (raster.width, raster.height) != size:
             raise Damage(f"a layer is {raster.width} × {raster.height} pixels in a document of {size[0]} × {size[1]}")
+
+
+def check_memory(description: Description, name: str) -> None:
+    """Refuse what would drive the machine into swapping, or is a bomb: a few kilobytes that unpack to gigabytes.
+
+    Raises DocumentUnreadable.
+    """
+    free = min(MAX_BYTES, int(psutil.virtual_memory().available))
+    if description.nbytes > free:
+        raise DocumentUnreadable(
+            f"“{name}” unpacks to {description.nbytes / 2**30:.1f} GiB of pictures, and {free / 2**30:.1f} GiB of memory can "
+            "be used. Close other programs, or open it on a machine with more memory."
+        )
 
 
 def to_json(description: Description, **beside: Any) -> bytes:

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from studio.host.atomic import FileUnwritable
-from studio.host.documents import archive as archive_module
-from studio.host.documents.archive import encode, is_document, read_document, write_document, writing
+from studio.host.documents import schema
+from studio.host.documents.archive import is_document, read_document, write_document, writing
 from studio.host.documents.content import DocumentContent, LayerContent, VersionContent
+from studio.host.documents.png import encode
 from studio.host.documents.schema import DocumentNewer, DocumentUnreadable
 from tests.host.documents.samples import files_at_most, noise, sample
 
@@ -245,7 +246,7 @@ def test_pixels_that_do_not_fit_into_the_memory_are_refused_before_the_first_is_
 
     retold(saved, huge)
     refused(saved, r"unpacks to 25\.0 GiB of pictures, and \d+\.\d GiB of memory can be used\. Close")
-    monkeypatch.setattr(archive_module.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
+    monkeypatch.setattr(schema.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
     write_document(saved, sample())
     refused(saved, "0.0 GiB of memory can be used")
 
