@@ -72,6 +72,8 @@ class Desk(QObject):
         """Take in an event; one of a task that was replaced is of no interest."""
         if task is self._importing:
             self._of_import(event)
+        elif task is self._listing and isinstance(event, Snapshot):
+            self.listed.emit(event.data)
         elif task is self._looking and isinstance(event, Progress):
             self.said.emit(f"{event.text[:1].upper()}{event.text[1:]}…", "info", "")
         elif isinstance(event, Failed) and task in (self._listing, self._looking, self._removing):

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from PySide6.QtWidgets import QLabel
 
 from studio.models.importing import Outcome
 from studio.models.inventory import Entry
+from studio.models.library.families import title_of
+from studio.models.library.holding import Holding
 from studio.models.survey import Row
 from studio.ui.cards import Facts
 from studio.ui.panel_layout import PanelLayout
+from studio_plugins.models.file_tools import FileTools
+from studio_plugins.models.items import Item, Place
+from studio_plugins.models.library_words import KIND_TEXTS, PANELS, abilities_text, formats_text
+from studio_plugins.models.library_words import state_text as holding_text
 from studio_plugins.models.words import KINDS, ORIGINS, outcome_text, size_text, state_text
 
 _WEIGHTS_TIP = "Parameters × 4 bytes (single) or × 2 bytes (half precision); activations come on top"
+_DECODER_TIP = "An estimate: weights, and the largest maps of the decoder for one picture at its full size; offloading needs less"
+_LENGTH_TIP = "Weights alone; activations depend on the length of the text"
 _RUN_TIP = "Weights and activations for one picture at full size: an estimate from the sizes of all tensors"
 
 
 class Insight:
-    """Builds its sections into a PanelLayout."""
+    """Builds its sections into a PanelLayout. titles: what the panels of this window are called, by id."""
 
-    def __init__(self, zones: PanelLayout) -> None:
+    def __init__(self, zones: PanelLayout, titles: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._titles = titles
         self.facts, self.memory = Facts(zones), Facts(zones)
         self.needs = QLabel(zones)
         self.needs.setWordWrap(True)
@@ -28,17 +39,65 @@ class Insight:
         self._memory = zones.add_insight("Memory", self.memory)
         self._needs = zones.add_insight("Needs", self.needs)
         self._state = zones.add_insight("State", self.state)
-        self.show_entry(None)
+        self.files = FileTools(zones)
+        self._files = zones.add_insight("Files", self.files)
+        self.show_item(None)
 
-    def show_entry(self, entry: Entry | None) -> None:
-        """The facts of a model on this machine."""
-        self._show(entry is not None, bool(entry and entry.parameters), needs=False, state=False)
-        if entry is None:
-            return
+    def show_item(self, item: Item | None) -> None:
+        """The facts of what was chosen in the list."""
+        value = item.value if item is not None else None
+        if value is None:
+            self._show(False, False, needs=False, state=False)
+        elif isinstance(value, Place):
+            self._show(True, False, needs=False, state=False)
+            self.facts.set_facts({"Folder": str(value.folder), "Models": f"{value.count:,}"})
+        elif isinstance(value, Entry):
+            self._show_entry(value)
+        else:
+            self._show_holding(value)
+
+    def _show_holding(self, holding: Holding) -> None:
+        """The facts of a model of the library."""
+        self._show(True, bool(holding.count), needs=False, state=True, files=True)
+        facts = {
+            "Kind": KIND_TEXTS[holding.kind],
+            "Family": title_of(holding.family) if holding.family != "other" else "",
+            "Class": holding.what,
+            "Can do": abilities_text(holding.abilities),
+            "Opens in": self._panels(holding.kind, holding.usable),
+            "Pictures": f"{holding.size}×{holding.size} pixels" if holding.size else "",
+            "Parameters": f"{holding.count:,}" if holding.count else "",
+            "Stored as": formats_text(holding.formats),
+            "On the disk": size_text(holding.nbytes),
+            "Licence": holding.licence or "not stated",
+            "From": "Hugging Face cache" if holding.source == "hub" else "a folder you added",
+            "Revision": holding.revision,
+            "Place": str(holding.place),
+        }
+        parts = "\n".join(f"{name}: {count:,}" for name, count in holding.parameters.items())
+        self.facts.set_facts({name: text for name, text in facts.items() if text}, {"Parameters": parts})
+        tip = _DECODER_TIP if holding.peak else _LENGTH_TIP
+        what = "To run" if holding.peak else "Weights"
+        texts = {f"{what}, single": f"about {size_text(holding.memory(4))}", f"{what}, half": f"about {size_text(holding.memory(2))}"}
+        self.memory.set_facts(texts, dict.fromkeys(texts, tip))
+        self.state.setText(holding_text(holding))
+        self.files.show_place(holding.place)
+
+    def _panels(self, kind: str, usable: bool = True) -> str:
+        """The panels of this window that open a kind of model."""
+        titles = self._titles()
+        named = ", ".join(titles[panel] for panel in PANELS.get(kind, ()) if panel in titles)
+        return (named or "no panel yet") if usable else "no panel"
+
+    def _show_entry(self, entry: Entry) -> None:
+        """The facts of a model of the studio's own."""
+        self._show(True, bool(entry.parameters), needs=False, state=False, files=True)
+        self.files.show_place(entry.info.folder)
         info = entry.info
         facts = {
             "Kind": KINDS[info.kind],
             "Pictures": f"{info.size}×{info.size} pixels",
+            "Opens in": self._panels(info.kind),
             "Parameters": f"{entry.parameters:,}" if entry.parameters else "listed after the first opening",
             "Stored as": ", ".join(entry.formats) or "–",
             "On the disk": size_text(entry.nbytes),
@@ -76,8 +135,10 @@ class Insight:
         self.needs.setText("\n".join(_need_text(row)))
         self.state.setText(state_text(row) if outcome is None else outcome_text(outcome))
 
-    def _show(self, facts: bool, memory: bool, *, needs: bool, state: bool) -> None:
-        for section, shown in ((self._facts, facts), (self._memory, memory), (self._needs, needs), (self._state, state)):
+    def _show(self, facts: bool, memory: bool, *, needs: bool, state: bool, files: bool = False) -> None:
+        for section, shown in (
+            (self._facts, facts), (self._memory, memory), (self._needs, needs), (self._state, state), (self._files, files),
+        ):  # fmt: skip
             section.setVisible(shown)
 
 

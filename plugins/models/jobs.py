@@ -1,21 +1,24 @@
-"""The panel's jobs: list the models, look into a folder, import from it, remove an imported model."""
+"""The panel's jobs: list the models, look into a folder, import from it, remove an imported model, and the library's."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from studio.engine import Event, JobContext, Offload, Progress
+from studio.engine import Event, JobContext, Offload, Progress, Snapshot
 from studio.host.atomic import FileUnwritable
+from studio.models.downloading import Downloaded, download, look_up
 from studio.models.importing import Outcome, import_checkpoints, remove_model
-from studio.models.inventory import Inventory, inventory
+from studio.models.inventory import Inventory, inventory, survey_library
+from studio.models.library.places import add_place, forget_place
 from studio.models.survey import Survey, survey
-from studio_plugins.models.request import ImportRequest
+from studio_plugins.models.request import DownloadRequest, ImportRequest
 
 Steps = Generator[Event | Offload, Any, Any]
+_MAX_CARD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,49 @@ class Imported:
 
 
 def list_models(_request: None, ctx: JobContext) -> Steps:
-    """Every model on this machine. Returns an Inventory."""
+    """Every model on this machine: first what is known already (a Snapshot), then, as the result, what is there now."""
     yield Progress(0, 1, "looking for models")
+    known: Inventory = yield Offload(inventory)
+    yield Snapshot("inventory", known)
+    problems = yield from survey_library(ctx)
     found: Inventory = yield Offload(inventory)
+    return replace(found, problems=(*found.problems, *problems))
+
+
+def add_folder(folder: Path, ctx: JobContext) -> Steps:
+    """Add a folder to the library. Returns it; raises NoSuchFolder, FileUnwritable."""
+    yield Progress(0, 1, "adding the folder")
+    yield Offload(add_place, folder)
+    return folder
+
+
+def forget_folder(folder: Path, ctx: JobContext) -> Steps:
+    """Take a folder off the list; its files are not touched. Returns it; raises FileUnwritable."""
+    yield Progress(0, 1, "taking the folder off the list")
+    yield Offload(forget_place, folder)
+    return folder
+
+
+def read_card(path: str, ctx: JobContext) -> Steps:
+    """The card of a model of the library. Returns its path and text."""
+    yield Progress(0, 1, "reading the card")
+    text: str = yield Offload(_text_of, Path(path))
+    return path, text
+
+
+def download_model(request: DownloadRequest, ctx: JobContext) -> Steps:
+    """Download files of a model from Hugging Face. Returns Downloaded; raises HubError, NotEnoughSpace, FileUnwritable."""
+    files = request.files
+    if not files:
+        offer = yield from look_up(request.repo, ctx)
+        files = tuple(file.name for file in offer.listing.files if file.wanted)
+    found: Downloaded = yield from download(request.repo, request.revision, files, ctx)
     return found
+
+
+def _text_of(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(_MAX_CARD)
 
 
 def look_into(folder: Path, ctx: JobContext) -> Steps:

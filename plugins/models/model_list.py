@@ -7,78 +7,87 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
-from studio.models.inventory import Entry
 from studio.ui.theme import theme
-from studio_plugins.models.words import KINDS, size_text
+from studio_plugins.models.items import Item
 
-_ENTRY = Qt.ItemDataRole.UserRole
+_ITEM = Qt.ItemDataRole.UserRole
 _HEADING_HEIGHT, _ROW_HEIGHT = 30, 42
 
 
 class ModelList(QListWidget):
-    """`chosen` carries the Entry a person selected."""
+    """`chosen` carries the Item a person selected."""
 
     chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._items: Sequence[Item] = ()
+        self._filter = ""
         self.setAccessibleName("Models on this machine")
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.currentItemChanged.connect(lambda item, _before: self._choose(item))
         self.itemClicked.connect(self._choose)  # the one chosen already, while something else is on show
         theme().changed.connect(self._paint)
 
-    def show_entries(self, entries: Sequence[Entry]) -> None:
-        """List these; the model that was chosen stays chosen where it is still there."""
-        before = self.entry
-        self.blockSignals(True)
-        self.clear()
-        for kind, title in KINDS.items():
-            of_kind = [entry for entry in entries if entry.info.kind == kind]
-            if of_kind:
-                self._add_heading(title)
-            for entry in of_kind:
-                self._add(entry)
-        self._paint()
-        self.setFixedHeight(sum(self.item(i).sizeHint().height() for i in range(self.count())) + 4)
-        self.blockSignals(False)
-        if before is not None:
-            self.choose(before.info.id)
+    def show_items(self, items: Sequence[Item]) -> None:
+        """List these; the one that was chosen stays chosen where it is still there."""
+        self._items = items
+        self._fill()
+
+    def set_filter(self, text: str) -> None:
+        """List only what has all these words."""
+        self._filter = text.casefold()
+        self._fill()
 
     @property
-    def entry(self) -> Entry | None:
-        """The model chosen."""
-        item = self.currentItem()
-        return item.data(_ENTRY) if item is not None else None
+    def item_(self) -> Item | None:
+        """The row chosen."""
+        row = self.currentItem()
+        return row.data(_ITEM) if row is not None else None
 
-    def choose(self, model: str) -> bool:
-        """Choose a model by its id; False when it is not listed."""
+    def choose(self, wanted: str) -> bool:
+        """Choose a row by its id; False when it is not listed."""
         for i in range(self.count()):
-            entry: Entry | None = self.item(i).data(_ENTRY)
-            if entry is not None and entry.info.id == model:
+            item: Item | None = self.item(i).data(_ITEM)
+            if item is not None and item.id == wanted:
                 self.setCurrentRow(i)
                 return True
         return False
 
-    def _add_heading(self, title: str) -> None:
-        item = QListWidgetItem(title, self)
-        item.setFlags(Qt.ItemFlag.NoItemFlags)
-        item.setSizeHint(QSize(0, _HEADING_HEIGHT))
+    def _fill(self) -> None:
+        before, words, group = self.item_, self._filter.split(), ""
+        self.blockSignals(True)
+        self.clear()
+        for item in self._items:
+            if all(word in item.words for word in words):
+                if item.group != group:
+                    self._add_heading(item.group)
+                group = item.group
+                self._add(item)
+        self._paint()
+        self.setFixedHeight(sum(self.item(i).sizeHint().height() for i in range(self.count())) + 4)
+        self.blockSignals(False)
+        if before is not None:
+            self.choose(before.id)
 
-    def _add(self, entry: Entry) -> None:
-        info = entry.info
-        details = f"{info.size}×{info.size} px, {size_text(entry.nbytes)}, {entry.origin}"
-        item = QListWidgetItem(f"{info.title}\n{details}", self)
-        item.setData(_ENTRY, entry)
-        item.setToolTip(f"{info.title}\n{info.folder}")
-        item.setSizeHint(QSize(0, _ROW_HEIGHT))
+    def _add_heading(self, title: str) -> None:
+        row = QListWidgetItem(title, self)
+        row.setFlags(Qt.ItemFlag.NoItemFlags)
+        row.setSizeHint(QSize(0, _HEADING_HEIGHT))
+
+    def _add(self, item: Item) -> None:
+        row = QListWidgetItem(f"{item.title}\n{item.details}", self)
+        row.setData(_ITEM, item)
+        row.setToolTip(f"{item.title}\n{item.details}\n{item.id.removeprefix('folder:')}")
+        row.setSizeHint(QSize(0, _ROW_HEIGHT))
 
     def _paint(self) -> None:
         for i in range(self.count()):
-            heading = self.item(i).data(_ENTRY) is None
-            self.item(i).setForeground(theme().color("muted" if heading else "text"))
+            item: Item | None = self.item(i).data(_ITEM)
+            self.item(i).setForeground(theme().color("muted" if item is None else "text" if item.usable else "faint"))
 
-    def _choose(self, item: QListWidgetItem | None) -> None:
-        if item is not None and item.data(_ENTRY) is not None:
-            self.chosen.emit(item.data(_ENTRY))
+    def _choose(self, row: QListWidgetItem | None) -> None:
+        if row is not None and row.data(_ITEM) is not None:
+            self.chosen.emit(row.data(_ITEM))

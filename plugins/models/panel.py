@@ -1,34 +1,44 @@
-"""The Models panel: what is on this machine, and the import of what was published."""
+"""The Models panel: every model on this machine, and the doors for more: import, folders, download."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QPushButton, QStackedWidget
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMessageBox, QPushButton, QStackedWidget, QWidget
 
 from studio.engine import Event, Task
 from studio.host.commands import Command
 from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.panel import Panel
+from studio.models.downloading import Downloaded, Offer
 from studio.models.importing import Outcome
 from studio.models.inventory import Entry, Inventory, inventory
+from studio.models.library.holding import Holding
 from studio.models.survey import Row, Survey
 from studio.ui.cards import EmptyState
 from studio.ui.panel_layout import PanelLayout
+from studio.ui.tokens import SPACE_S
 from studio_plugins.models.card_page import CardPage
 from studio_plugins.models.desk import Desk
+from studio_plugins.models.download_page import DownloadPage
+from studio_plugins.models.dropping import dropped_folders
 from studio_plugins.models.import_page import ImportPage
 from studio_plugins.models.insight import Insight
+from studio_plugins.models.items import Item, Place, items_of
 from studio_plugins.models.jobs import Imported
+from studio_plugins.models.library_desk import LibraryDesk
 from studio_plugins.models.model_list import ModelList
-from studio_plugins.models.request import ImportRequest
-from studio_plugins.models.words import files_table, models_table
+from studio_plugins.models.request import DownloadRequest, ImportRequest
+from studio_plugins.models.tables import digests_table, library_table
+from studio_plugins.models.words import files_table, models_table, size_text
 
-_IMPORT = "Import released checkpoints…"
+_IMPORT, _ADD, _DOWNLOAD = "Import released checkpoints…", "Add a folder…", "Download…"
+_REMOVE, _FORGET = "Remove this model…", "Take this folder off the list"
 _LOOK_AGAIN = ".models"
 """How the commands of other panels end that look for new models."""
 
@@ -45,41 +55,56 @@ class ModelsPanel(Panel):
         self._folder = ""
         self._listing = False
         self.entries: tuple[Entry, ...] = ()
+        self.holdings: tuple[Holding, ...] = ()
 
     # --- life ---
 
     def build(self) -> None:
-        self.desk = Desk(self.context, self)
+        self.desk, self.library = Desk(self.context, self), LibraryDesk(self.context, self)
         self.zones = PanelLayout(self)
+        self.filter = QLineEdit(self.zones)
+        self.filter.setPlaceholderText("Find a model")
+        self.filter.setAccessibleName("Find a model")
+        self.filter.setClearButtonEnabled(True)
         self.list = ModelList(self.zones)
-        self.card = CardPage(self.zones)
-        self.page = ImportPage(self.zones)
-        empty = EmptyState(
+        self.card, self.page, self.hub = CardPage(self.zones), ImportPage(self.zones), DownloadPage(self.zones)
+        self.empty = EmptyState(
             "Every model on this machine",
-            "Choose one on the left to read its card. Or import the published GLIDE and ADM checkpoints from the folder "
-            "you downloaded them into: they are verified and then offered in every panel.",
-            icon="models", actions=[(_IMPORT, self.ask)],
+            "Choose one on the left to read its card. Models in the Hugging Face cache are listed by themselves; add the "
+            "folders that hold others, by button or by dropping them here. Or import the published GLIDE and ADM checkpoints.",
+            icon="models", actions=[(_ADD, self.ask_folder), (_IMPORT, self.ask)],
         )  # fmt: skip
         self.stage = QStackedWidget(self.zones)
-        self.empty = empty
-        for widget in (empty, self.card, self.page):
+        for widget in (self.empty, self.card, self.page, self.hub):
             self.stage.addWidget(widget)
+        self.zones.add_control(self.filter)
         self.zones.add_control(self.list)
         self.zones.set_stage(self.stage)
         self.zones.set_primary(_IMPORT, self.ask, tip="Choose the folder with the downloaded files")
-        self._remove = QPushButton("Remove this model…", self.zones)
-        self._remove.setToolTip("Remove an imported model from the disk; the files it was made of stay")
-        self._remove.clicked.connect(lambda _checked=False: self.ask_to_remove())
-        self._remove.setEnabled(False)
+        self.zones.add_secondary(self._doors())
+        self._remove = _button(self.zones, _REMOVE, self.remove_shown, "")
         self.zones.add_secondary(self._remove)
-        self.insight = Insight(self.zones)
+        self.insight = Insight(self.zones, self._titles)
+        self.setAcceptDrops(True)
         self._connect()
         self._register()
+        self._offer_removal(None)
         self.desk.list_models()
+
+    def _doors(self) -> QWidget:
+        row = QWidget(self.zones)
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE_S)
+        tip = "Look through a folder for models from now on; nothing in it is changed"
+        layout.addWidget(_button(row, _ADD, self.ask_folder, tip), 1)
+        layout.addWidget(_button(row, _DOWNLOAD, self.show_hub, "List the files of a model on Hugging Face, then fetch them"), 1)
+        return row
 
     def _connect(self) -> None:
         desk, page = self.desk, self.page
-        self.list.chosen.connect(self._show_entry)
+        self.filter.textChanged.connect(self.list.set_filter)
+        self.list.chosen.connect(self._show_item)
         desk.listed.connect(self._show_models)
         desk.surveyed.connect(self._show_survey)
         desk.outcome.connect(self._show_outcome)
@@ -92,12 +117,27 @@ class ModelsPanel(Panel):
         page.cancelled.connect(desk.cancel)
         page.back.connect(self.show_models)
         page.looked_at.connect(self._show_row)
+        library, hub, files = self.library, self.hub, self.insight.files
+        library.said.connect(self.message)
+        library.folders_changed.connect(desk.list_models)
+        library.card_read.connect(self.card.add_card)
+        library.digesting.connect(files.show_progress)
+        library.digested.connect(files.show_digests)
+        library.offered.connect(self._show_offer)
+        library.downloading.connect(hub.show_progress)
+        library.downloaded.connect(self._downloaded)
+        files.digest_wanted.connect(library.digest)
+        files.cancelled.connect(library.cancel_digest)
+        hub.asked.connect(self._look_up)
+        hub.wanted.connect(self.download)
+        hub.cancelled.connect(library.cancel_download)
+        hub.back.connect(self.show_models)
 
     def _register(self) -> None:
         for name, text, callback, category in (
-            ("import", _IMPORT, self.ask, "File"),
             ("look", "Look for models on this machine", self.desk.list_models, "Models"),
-            ("remove", "Remove the imported model shown…", self.ask_to_remove, "Models"),
+            ("add", "Add a folder of models…", self.ask_folder, "Models"),
+            ("remove", "Remove the imported model shown…", self.remove_shown, "Models"),
         ):
             self.context.commands.register(Command(f"models.{name}", text, callback, category=category))
 
@@ -105,8 +145,8 @@ class ModelsPanel(Panel):
         self.context.commands.unregister_prefix("models.")
 
     def state(self) -> dict[str, Any]:
-        entry = self.list.entry
-        return {"model": entry.info.id if entry else self._wanted, "folder": self._folder, "layout": self.zones.state()}
+        item = self.list.item_
+        return {"model": item.id if item else self._wanted, "folder": self._folder, "layout": self.zones.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         model, folder = state.get("model"), state.get("folder")
@@ -115,10 +155,15 @@ class ModelsPanel(Panel):
         self.zones.restore(state.get("layout"))
 
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
-        folder = request.get("folder")
-        if kind != ImportRequest.kind or not isinstance(folder, str) or not folder:
+        """Without a folder, or without an id, an order asks for it: so do the commands of the window."""
+        if kind == ImportRequest.kind:
+            folder = request.get("folder")
+            self.look_into(Path(folder)) if isinstance(folder, str) and folder else self.ask()
+        elif kind == DownloadRequest.kind:
+            self.hub.repo.setText(str(request.get("repo") or ""))
+            self.show_hub()
+        else:
             return [f"settings of kind “{kind}”"]
-        self.look_into(Path(folder))
         return []
 
     def demo(self) -> None:
@@ -127,6 +172,11 @@ class ModelsPanel(Panel):
 
     def exportables(self) -> Sequence[Exportable]:
         found = [Exportable("Models on this machine", "table", lambda: models_table(self.entries))]
+        if self.holdings:
+            found.append(Exportable("Models of other programs", "table", lambda: library_table(self.holdings)))
+        digests = [digest for made in self.insight.files.digests.values() for digest in made]
+        if digests:
+            found.append(Exportable("SHA-256 of weights", "table", lambda: digests_table(digests)))
         if self.page.survey is not None:
             rows, outcomes = self.page.survey.rows, self.page.outcomes
             found.append(Exportable("Files found in the folder", "table", lambda: files_table(rows, outcomes)))
@@ -134,45 +184,68 @@ class ModelsPanel(Panel):
 
     def on_event(self, task: Task, event: Event) -> None:
         self.desk.on_event(task, event)
+        self.library.on_event(task, event)
 
     # --- models ---
 
     def show_models(self) -> None:
-        """Leave the import and show the card of the model chosen."""
-        entry = self.list.entry
-        if entry is not None:
-            self._show_entry(entry)
+        """Leave the import or the download and show the card of the model chosen."""
+        item = self.list.item_
+        if item is not None:
+            self._show_item(item)
         else:
-            self.insight.show_entry(None)
+            self.insight.show_item(None)
             self.stage.setCurrentWidget(self.empty)
 
     def _show_models(self, found: Inventory) -> None:
-        self.entries = found.entries
+        self.entries, self.holdings = found.entries, found.holdings
         self._listing = True
-        self.list.show_entries(found.entries)
+        self.list.show_items(items_of(found))
         if self._wanted and self.list.choose(self._wanted):
             self._wanted = ""
         self._listing = False
-        if self.stage.currentWidget() is not self.page:
+        if self.stage.currentWidget() not in (self.page, self.hub):
             self.show_models()  # else the marks of what was verified stay on show
         if found.problems:
             self.message(" ".join(found.problems), "warning")
 
-    def _show_entry(self, entry: Entry) -> None:
-        if self.desk.busy or self._listing:
-            return  # the import stays on show
-        self.card.show_entry(entry)
+    def _show_item(self, item: Item) -> None:
+        if self.desk.busy or self.library.busy or self._listing:
+            return  # the import or the download stays on show
+        self.card.show_item(item)
         self.stage.setCurrentWidget(self.card)
-        self.insight.show_entry(entry)
-        self._remove.setEnabled(entry.origin == "imported")
+        self.insight.show_item(item)
+        self._offer_removal(item)
+        if isinstance(item.value, Holding) and item.value.card:
+            self.library.read_card(item.value.card)
         self.state_changed.emit()
 
-    def ask_to_remove(self) -> None:
-        """Ask whether the imported model on show is to be removed from the disk."""
-        entry = self.list.entry
-        if entry is None or entry.origin != "imported":
+    def _titles(self) -> Mapping[str, str]:
+        """Titles of the panels this window has, by id."""
+        opening = (command for command in self.context.commands if command.id.startswith("panels."))
+        return {command.id.removeprefix("panels."): command.title.removeprefix("Open ") for command in opening}
+
+    def _offer_removal(self, item: Item | None) -> None:
+        value = item.value if item is not None else None
+        self._remove.setText(_FORGET if isinstance(value, Place) else _REMOVE)
+        self._remove.setEnabled(isinstance(value, Place) or (isinstance(value, Entry) and value.origin == "imported"))
+        self._remove.setToolTip(
+            "Look through it no longer; its files stay as they are" if isinstance(value, Place)
+            else "Remove an imported model from the disk; the files it was made of stay"
+        )  # fmt: skip
+
+    def remove_shown(self) -> None:
+        """Take a folder off the list; ask whether an imported model is to be removed from the disk."""
+        item = self.list.item_
+        value = item.value if item is not None else None
+        if isinstance(value, Place):
+            self.library.forget_folder(value.folder)
+        elif isinstance(value, Entry) and value.origin == "imported":
+            self._ask_to_remove(value)
+        else:
             self.message("Only imported models can be removed here: choose one on the left.", "info")
-            return
+
+    def _ask_to_remove(self, entry: Entry) -> None:
         box = QMessageBox(QMessageBox.Icon.Question, "Remove a model", f"Remove “{entry.info.title}” from this machine?", parent=self)
         box.setInformativeText("Its converted weights are deleted. The files it was imported from stay where they are.")
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -186,21 +259,78 @@ class ModelsPanel(Panel):
         self._tell_others()
         self.desk.list_models()
 
+    # --- folders ---
+
+    def ask_folder(self) -> None:
+        """Ask for a folder to look through."""
+        self._ask_for_folder("Folder with models", self.add_folder)
+
+    def add_folder(self, folder: Path) -> None:
+        """Look through a folder from now on."""
+        self._wanted = f"folder:{folder}"
+        self.library.add_folder(folder)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.source() is None and dropped_folders(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for folder in dropped_folders(event.mimeData()):
+            self.add_folder(folder)
+        event.acceptProposedAction()
+
+    # --- download ---
+
+    def show_hub(self) -> None:
+        """Turn to the download, unless an import runs."""
+        if self.desk.busy:
+            self.message("An import is running: wait for it, or cancel it first.", "info")
+            return
+        self.stage.setCurrentWidget(self.hub)
+        self.insight.show_item(None)
+        self.hub.repo.setFocus()
+
+    def _look_up(self, repo: str) -> None:
+        self.message("")
+        self.library.look_up(repo)
+
+    def _show_offer(self, offer: Offer | None) -> None:
+        self.hub.show_offer(offer)
+
+    def download(self, request: DownloadRequest) -> None:
+        """Fetch what was ticked."""
+        self.message("")
+        self.hub.set_busy(self.library.download(request))
+
+    def _downloaded(self, found: Downloaded | None) -> None:
+        self.hub.set_busy(False)
+        if found is None:
+            self.library.look_up(self.hub.repo.text().strip())  # how much of it is here now
+            return
+        self.message(f"“{found.repo}” is here: {size_text(found.nbytes)} were fetched, and every large file proved by its digest.", "success")
+        self._wanted = str(found.folder)
+        self.stage.setCurrentWidget(self.card)
+        self.desk.list_models()
+
     # --- import ---
 
     def ask(self) -> None:
         """Ask for the folder with the downloaded files."""
-        dialog = QFileDialog(self, "Folder with released checkpoints", self._folder)
+        self._ask_for_folder("Folder with released checkpoints", self.look_into)
+
+    def _ask_for_folder(self, title: str, then: Callable[[Path], None]) -> None:
+        dialog = QFileDialog(self, title, self._folder)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(lambda name: self.look_into(Path(name)))
+        dialog.fileSelected.connect(lambda name: then(Path(name)))
         dialog.open()
 
     def look_into(self, folder: Path) -> None:
         """See what lies in a folder, unless an import runs."""
-        if self.desk.busy:
-            self.message("An import is running: wait for it, or cancel it first.", "info")
+        if self.desk.busy or self.library.busy:
+            what = "An import" if self.desk.busy else "A download"
+            self.message(f"{what} is running: wait for it, or cancel it first.", "info")
             return
         self._folder = str(folder)
         self.desk.look_into(folder)
@@ -217,7 +347,7 @@ class ModelsPanel(Panel):
     def _show_survey(self, found: Survey) -> None:
         self.page.show_survey(found)
         self.stage.setCurrentWidget(self.page)
-        self._remove.setEnabled(False)
+        self._offer_removal(None)
         self._show_row(self.page.row())
 
     def _show_row(self, row: Row | None) -> None:
@@ -244,6 +374,13 @@ class ModelsPanel(Panel):
         for command in list(self.context.commands):
             if command.id.endswith(_LOOK_AGAIN) and not command.id.startswith("models."):
                 command.callback()
+
+
+def _button(parent: QWidget, text: str, pressed: Callable[[], None], tip: str) -> QPushButton:
+    button = QPushButton(text, parent)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda _checked=False: pressed())
+    return button
 
 
 def _summary(found: Imported) -> tuple[str, str]:

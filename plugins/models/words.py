@@ -25,7 +25,10 @@ KINDS: Mapping[str, str] = MappingProxyType(
 """Kinds of models, in the order of the list."""
 
 ORIGINS: Mapping[str, str] = MappingProxyType(
-    {"bundled": "ships with the studio", "imported": "imported", "opened": "opened from elsewhere"}
+    {
+        "bundled": "ships with the studio", "imported": "imported", "opened": "opened from elsewhere",
+        "added": "in a folder you added",
+    }  # fmt: skip
 )
 
 

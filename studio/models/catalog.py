@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio.host.paths import DataPaths
+from studio.models.library.surveying import remembered
 from studio.resources import resource
 
 DRAWS = ("text2im", "class-conditional", "unconditional")
 KINDS = (*DRAWS, "upsample", "inpaint", "upsample-inpaint", "clip", "classifier")
-"""Kinds of models a panel can open; those in DRAWS make a picture from a prompt, a class or nothing."""
+"""Kinds of models of the studio's own; those in DRAWS make a picture from a prompt, a class or nothing."""
+EXTERNAL, TRANSFORMERS = "external", "transformers"
+"""Kinds of the library: diffusers pipelines, and folders of the transformers library."""
 _MAX_CONFIG = 4 << 20
 _WEIGHTS = "model*.safetensors"
 CHECKPOINTS = (".pt", ".safetensors")
@@ -40,6 +43,7 @@ class ModelInfo:
     a side. words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
     prompted: whether it takes a prompt at all. classes: what a classifier tells apart, and what a class-conditional
     model draws: there a prompt is one of them. A released checkpoint has its file (or folder of shards) as `folder`.
+    family, abilities: of the library's models only ("sdxl"; "text2im", "image2image", "inpaint", or "causal", …).
     """
 
     id: str
@@ -52,6 +56,8 @@ class ModelInfo:
     prompted: bool = True
     kind: str = "text2im"
     classes: tuple[str, ...] = ()
+    family: str = ""
+    abilities: tuple[str, ...] = ()
 
 
 def bundled_folder() -> Path:
@@ -67,7 +73,8 @@ def imported_folder() -> Path:
 def find_models(
     extra: Iterable[Path] = (), *, kinds: Collection[str] | None = DRAWS
 ) -> tuple[list[ModelInfo], list[str]]:
-    """Bundled models of these kinds (None: of all), imported ones, then those in the `extra` folders.
+    """Bundled models of these kinds (None: all of the studio's own), imported ones, those in the `extra` folders, then
+    those of the library that are whole and can be opened, as its last survey found them: no disk is searched here.
 
     Besides, a sentence for each folder that cannot be used.
     """
@@ -82,6 +89,8 @@ def find_models(
             else:
                 if info is not None and (kinds is None or info.kind in kinds):
                     models.append(info)
+    known = {info.folder for info in models}
+    models += [info for info in _in_library() if info.folder not in known and info.kind in (KINDS if kinds is None else kinds)]
     return models, problems
 
 
@@ -153,6 +162,29 @@ def weight_files(folder: Path) -> list[Path]:
             f"The weights of the model in “{folder}” are missing. Put model.safetensors back or choose another model."
         )
     return found
+
+
+def _in_library() -> Iterator[ModelInfo]:
+    """The models of the library, of whatever kind."""
+    for holding in remembered():
+        if holding.usable and holding.kind == "own":
+            try:
+                info = read_info(holding.place, bundled=False)
+            except ModelUnreadable:
+                continue  # the Models panel says so
+            if info is not None:
+                yield info
+        elif holding.usable and holding.kind in ("pipeline", "transformers"):
+            yield ModelInfo(
+                id=str(holding.place),
+                title=holding.title,
+                folder=holding.place,
+                size=holding.size,
+                prompted=holding.kind == "pipeline",
+                kind=EXTERNAL if holding.kind == "pipeline" else TRANSFORMERS,
+                family=holding.family,
+                abilities=holding.abilities,
+            )
 
 
 def _bundled_parents() -> list[tuple[Path, bool]]:

@@ -65,6 +65,8 @@ def download(repo: str, revision: str, names: Sequence[str], ctx: JobContext) ->
     if revision and listing.revision != revision:
         raise HubError(f"“{repo}” was changed on the hub since its files were listed. Look at the new list first.")
     files = tuple(file for file in listing.files if file.name in names)
+    if not files:
+        raise HubError(f"None of the files chosen is in “{repo}”. List its files and tick what you need.")
     missing = sum(nbytes for file, nbytes in zip(listing.files, offer.missing, strict=True) if file in files)
     _need_space(offer, missing)
     before, total = 0, sum(file.nbytes for file in files)
@@ -72,8 +74,9 @@ def download(repo: str, revision: str, names: Sequence[str], ctx: JobContext) ->
     for file in files:
         place = yield from _fetch(hub, listing, file, before, total)
         before += file.nbytes
-    depth = len(Path(files[-1].name).parts) if files else 0
-    return Downloaded(repo, place.parents[depth - 1] if depth else offer.folder, missing)
+    yield Offload(hub.name_main, listing)
+    depth = len(Path(files[-1].name).parts)
+    return Downloaded(repo, place.parents[depth - 1], missing)
 
 
 def _fetch(

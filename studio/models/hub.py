@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.host import atomic
 from studio.models.library.hub_cache import repo_folder
 from studio.models.library.weights import PICKLES
 
@@ -85,6 +86,13 @@ class Hub:
                 yield from self._stream(listing, file)
             yield file.nbytes
             return self._linked(listing, file)
+
+    def name_main(self, listing: Listing) -> None:
+        """Let "main" mean the revision that was listed, so that programs which ask for no revision find it.
+
+        Raises FileUnwritable.
+        """
+        atomic.write_text(repo_folder(self.cache, listing.repo) / "refs" / "main", listing.revision)
 
     def _here(self, listing: Listing, file: HubFile) -> int:
         """Bytes of a file that are here already."""
@@ -189,7 +197,7 @@ def _wanted(name: str, names: set[str], pipeline: bool) -> tuple[bool, str]:
     if suffix in PICKLES:
         return False, "pickle: it is not opened here"
     if suffix in _FOREIGN or name.startswith(("onnx/", "openvino/", "flax")):
-        return False, "for other programs"
+        return False, "not needed here"
     if suffix == ".safetensors":
         plain = name.replace(".fp16", "").replace(".non_ema", "").replace(".ema", "")
         if plain != name and plain in names:

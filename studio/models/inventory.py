@@ -1,16 +1,17 @@
-"""Every model on this machine: where it came from, how large it is, and its card."""
+"""Every model on this machine: the studio's own with their cards, and the library of what other programs fetched."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
+from studio.engine import Event, JobContext, Offload, Progress
 from studio.models.catalog import (
     ModelInfo,
     ModelUnreadable,
@@ -19,9 +20,13 @@ from studio.models.catalog import (
     is_checkpoint,
     weight_files,
 )
+from studio.models.library.holding import Holding
+from studio.models.library.places import places
+from studio.models.library.surveying import Survey, remembered
 from studio.models.shelf import opened_models
+from studio.models.stepwise import Finished, Stepwise
 
-Origin = Literal["bundled", "imported", "opened"]
+Origin = Literal["bundled", "imported", "opened", "added"]
 _MAX_CARD = 1 << 20
 
 
@@ -47,30 +52,59 @@ class Entry:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The models, and a sentence for each that cannot be used."""
+    """The models, a sentence for each that cannot be used, the folders a person added."""
 
     entries: tuple[Entry, ...]
     problems: tuple[str, ...] = ()
+    holdings: tuple[Holding, ...] = ()
+    places: tuple[Path, ...] = ()
 
 
 def inventory() -> Inventory:
-    """Look at every model in the catalogue and at those opened from elsewhere. Reads headers and cards only."""
+    """Look at every model in the catalogue, at those opened from elsewhere, and at what the library's last survey found.
+
+    Reads headers and cards only.
+    """
     found, problems = find_models(kinds=None)
+    holdings = remembered()
+    added = {holding.place for holding in holdings}
     entries: list[Entry] = []
     for info in [*found, *opened_models()]:
         try:
-            entries.append(_entry(info))
+            entries.append(_entry(info, added))
         except (ModelUnreadable, OSError) as error:
             problems.append(str(error))
-    return Inventory(tuple(entries), tuple(problems))
+    own = {str(entry.info.folder) for entry in entries}
+    others = tuple(holding for holding in holdings if str(holding.place) not in own)
+    return Inventory(tuple(entries), tuple(problems), others, places())
 
 
-def _entry(info: ModelInfo) -> Entry:
+def survey_library(ctx: JobContext) -> Generator[Event | Offload, Any, tuple[str, ...]]:
+    """Look through the added folders and the Hugging Face cache anew, and remember what is there.
+
+    From then on `find_models` offers it. Returns a sentence for each place that could not be looked through.
+    """
+    survey = Survey()
+    work = Stepwise(_counted(survey))
+    try:
+        while not isinstance(step := (yield Offload(work.advance)), Finished):
+            done, text = step
+            yield Progress(done, done + 1, f"looking into {text}")
+    finally:
+        work.give_up()
+    return survey.found.problems
+
+
+def _counted(survey: Survey) -> Generator[tuple[int, str], None, None]:
+    yield from enumerate(survey.steps())
+
+
+def _entry(info: ModelInfo, added: Collection[Path] = ()) -> Entry:
     files = weight_files(info.folder)
     formats = _formats(files)
     return Entry(
         info=info,
-        origin=_origin(info),
+        origin="added" if info.folder in added else _origin(info),
         nbytes=sum(file.stat().st_size for file in files),
         parameters=sum(formats.values()),
         formats=formats,

@@ -81,6 +81,8 @@ def test_what_was_fetched_is_where_the_hubs_own_library_looks_for_it(context: Jo
     assert repo.repo_id == REPO and repo.nb_files == 3
     kept = hf_hub_download(REPO, NEEDED[2], revision=REVISION, cache_dir=tmp_path / "cache", local_files_only=True)
     assert Path(kept) == result.folder / NEEDED[2] and not blobs(tmp_path, "*.lock")
+    unnamed = hf_hub_download(REPO, NEEDED[2], cache_dir=tmp_path / "cache", local_files_only=True)
+    assert unnamed == kept, "found by programs that ask for no revision"
     asked = len(hub.ranges)
     assert sum(offer(context).missing[i] for i, f in enumerate(offer(context).listing.files) if f.name in NEEDED) == 0
     fetch(context, *NEEDED)

@@ -17,18 +17,22 @@ _SHORT = 7
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One revision of a repository. references: names such as "main"; lost: its files whose content is not here."""
+    """One revision of a repository. references: names such as "main"; lost: its files whose content is not here.
+
+    alone: whether the cache has no other revision of it.
+    """
 
     repo: str
     revision: str
     folder: Path
     references: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def title(self) -> str:
-        """The repository; with the revision where that is not the one called main."""
-        if "main" in self.references or not self.revision:
+        """The repository; with the revision where there are several and this is not the one called main."""
+        if self.alone or "main" in self.references:
             return self.repo
         return f"{self.repo} ({self.references[0] if self.references else self.revision[:_SHORT]})"
 
@@ -71,7 +75,8 @@ def _repository(folder: Path) -> Repository:
     named = _references(folder / "refs")
     snapshots = folder / "snapshots"
     revisions = sorted(path for path in snapshots.iterdir() if path.is_dir()) if snapshots.is_dir() else []
-    made = [Snapshot(repo, place.name, place, named.get(place.name, ()), _lost(place)) for place in revisions]
+    alone = len(revisions) == 1
+    made = [Snapshot(repo, place.name, place, named.get(place.name, ()), _lost(place), alone) for place in revisions]
     made.sort(key=lambda snapshot: "main" not in snapshot.references)
     blobs = folder / "blobs"
     unfinished = sum(_size(path) for path in blobs.glob("*.incomplete")) if blobs.is_dir() else 0

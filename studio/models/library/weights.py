@@ -33,37 +33,40 @@ class Weights:
         return sum(self.formats.values())
 
 
-def weights_in(folder: Path) -> Weights:
-    """The weights a diffusers component or a transformers model has in its folder. Raises nothing but OSError."""
+def weights_in(folder: Path, label: str = "") -> Weights:
+    """The weights a diffusers component or a transformers model has in its folder; `label` goes before names of files.
+
+    Raises nothing but OSError.
+    """
     for variant in ("", ".fp16"):
         for name in _NAMES:
             index = _indexed(folder, name, variant)
             if index is not None:
-                return of_files([folder / file for file in index])
+                return of_files([folder / file for file in index], label)
             single = folder / f"{name}{variant}.safetensors"
             if present(single):
-                return of_files([single])
+                return of_files([single], label)
     pickled = next((file for name in _PICKLED for file in sorted(folder.glob(f"{name}*.bin"))), None)
     if pickled is not None:
         return Weights(refused=pickle_words(pickled.name))
-    return Weights(missing=(f"the weights in {folder.name}",))
+    return Weights(missing=(f"{label}{_NAMES[0] if label else _NAMES[1]}.safetensors",))
 
 
-def of_files(files: Iterable[Path]) -> Weights:
-    """The numbers of some safetensors files that belong together."""
+def of_files(files: Iterable[Path], label: str = "") -> Weights:
+    """The numbers of some safetensors files that belong together; `label` goes before their names."""
     formats: dict[str, int] = {}
     missing: list[str] = []
     for file in files:
         try:
             header = read_header(file)
         except FileNotFoundError:
-            missing.append(f"{file.parent.name}/{file.name}")
+            missing.append(f"{label}{file.name}")
             continue
         except HeaderUnreadable as error:
-            missing.append(f"a whole {file.parent.name}/{file.name} ({error})")
+            missing.append(f"a whole {label}{file.name} ({error})")
             continue
         if header.cut_off:
-            missing.append(f"the end of {file.parent.name}/{file.name} ({header.found:,} of {header.nbytes:,} bytes are here)")
+            missing.append(f"the end of {label}{file.name} ({header.found:,} of {header.nbytes:,} bytes are here)")
         for name, count in header.formats.items():
             formats[name] = formats.get(name, 0) + count
     return Weights(formats, tuple(missing))

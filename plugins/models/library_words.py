@@ -1,0 +1,111 @@
+"""Kinds, abilities and states of the library's models as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from studio.models.library.families import title_of
+from studio.models.library.holding import Holding
+from studio_plugins.models.words import size_text
+
+GROUPS: Mapping[str, str] = MappingProxyType(
+    {
+        "pipeline": "Diffusers pipelines",
+        "checkpoint": "Checkpoints in one file",
+        "transformers": "Transformers",
+        "part": "LoRA, VAE and other parts",
+        "own": "Models of the studio, incomplete",
+        "pickle": "Refused: pickles",
+        "unknown": "Not recognised",
+    }
+)
+"""Kinds of the library, in the order of the list."""
+
+KIND_TEXTS: Mapping[str, str] = MappingProxyType(
+    {
+        "pipeline": "diffusers pipeline",
+        "checkpoint": "checkpoint in one file",
+        "transformers": "transformers model",
+        "part": "part of a model",
+        "own": "model of the studio",
+        "pickle": "pickle",
+        "unknown": "weights",
+    }
+)
+
+ABILITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "text2im": "text to picture",
+        "image2image": "picture to picture",
+        "inpaint": "inpainting",
+        "causal": "writes on (causal)",
+        "encoder-decoder": "text to text (encoder-decoder)",
+        "encoder": "reads text (encoder)",
+        "vision": "sees pictures",
+        "clip": "compares pictures with texts",
+        "embeddings": "embeddings",
+    }
+)
+
+PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "text2im": ("generate", "guidance", "tokens", "inpaint"),
+        "class-conditional": ("generate", "guidance"),
+        "unconditional": ("generate", "guidance"),
+        "upsample": ("generate",),
+        "inpaint": ("inpaint",),
+        "upsample-inpaint": ("inpaint",),
+        "clip": ("generate", "guidance"),
+        "classifier": ("generate", "guidance"),
+        "pipeline": ("inpaint",),
+    }
+)
+"""Kind of a model -> ids of the panels that open it."""
+
+_FORMATS = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "F8_E5M2": "float8",
+}  # fmt: skip
+
+
+def kind_text(holding: Holding) -> str:
+    """What it is, on one line."""
+    family = title_of(holding.family) if holding.family != "other" else ""
+    told = ", ".join(text for text in (family, holding.what) if text)
+    return f"{KIND_TEXTS[holding.kind].capitalize()}{f': {told}' if told else ''}"
+
+
+def details_text(holding: Holding) -> str:
+    """The second line in the list: the family, or the class where there is none, size and state."""
+    family = title_of(holding.family) if holding.family != "other" else ""
+    told = ", ".join(text for text in (holding.what, family) if text) if holding.kind == "part" else family or holding.what
+    state = "" if holding.usable or holding.kind == "pickle" else state_word(holding)
+    return ", ".join(text for text in (told, size_text(holding.nbytes), state) if text)
+
+
+def state_word(holding: Holding) -> str:
+    """Whether it can be used, in a word."""
+    if holding.missing:
+        return "incomplete"
+    return "refused" if holding.refused else "complete"
+
+
+def state_text(holding: Holding) -> str:
+    """What is missing, or why it is not opened, in whole sentences."""
+    lines = []
+    if holding.missing:
+        lines.append("Incomplete: download it again, or put back what is missing.\n" + "\n".join(f"✗ {text}" for text in holding.missing))
+    if holding.refused:
+        lines.append(holding.refused)
+    return "\n".join(lines) or "✓ Complete: every file it names is here and whole."
+
+
+def abilities_text(abilities: tuple[str, ...]) -> str:
+    """What it can do, by comma."""
+    return ", ".join(ABILITIES.get(ability, ability) for ability in abilities)
+
+
+def formats_text(formats: Mapping[str, int]) -> str:
+    """Number formats, the most frequent first."""
+    ordered = sorted(formats, key=lambda name: -formats[name])
+    return ", ".join(_FORMATS.get(name, name.lower()) for name in ordered)
