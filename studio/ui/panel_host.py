@@ -177,7 +177,7 @@ class PanelHost(QObject):
             return ["The settings could not be restored."]
         if problems:
             frame.message(f"Settings restored, except: {'; '.join(problems)}", "warning")
-        else:
+        elif request:
             frame.message("Settings restored.", "success")
         return problems
 

@@ -34,6 +34,9 @@ def register_commands(window: MainWindow) -> None:
     add(Command("file.export", "Export…", lambda: ask_export(window), "Ctrl+E", "File", lambda: bool(_exportables(window))))
     add(Command("file.close", "Close tab", window.close_tab, "Ctrl+W", "File", has_tab))
     add(Command("file.settings", "Settings", window.show_settings, "Ctrl+,", "File"))
+    for kind, title in (("import_models", "Import released checkpoints…"), ("download_model", "Download from Hugging Face…")):
+        ask = partial(window.open_request, kind, {})  # an empty order: its panel asks
+        add(Command(f"file.{kind}", title, ask, "", "File", partial(_is_owned, window, kind)))
     add(Command("file.folder", "Open the data folder", window.open_data_folder, "", "File"))
     add(Command("app.quit", "Quit", window.close, "Ctrl+Q", "File"))
     usable = [d for d in window.panels.plugins if d.manifest and not d.disabled]
@@ -64,6 +67,11 @@ def register_commands(window: MainWindow) -> None:
         ("privacy", "Privacy"), ("about", "About Glassbox Studio"),
     ):  # fmt: skip
         add(Command(f"help.{key}", title, partial(window.show_help, key), "", "Help"))
+
+
+def _is_owned(window: MainWindow, kind: str) -> bool:
+    """Whether a panel here takes orders of this kind."""
+    return window.panels.owner_of(kind) is not None
 
 
 def ask_picture(window: MainWindow) -> None:
