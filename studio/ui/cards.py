@@ -75,6 +75,10 @@ _LEAST_VALUE = 60
 class _Value(QLabel):
     """A value that wraps; a single word too long for its column is cut in the middle, and whole in the tooltip."""
 
+    def heightForWidth(self, width: int) -> int:
+        # A path would be given the lines it breaks into, of which one is drawn.
+        return self.fontMetrics().height() if len(self.text().split()) == 1 else super().heightForWidth(width)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         text, box = self.text(), self.contentsRect()
         if len(text.split()) != 1 or self.fontMetrics().horizontalAdvance(text) <= box.width():
