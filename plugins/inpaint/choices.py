@@ -8,8 +8,6 @@ from typing import Literal
 
 Mode = Literal["replace", "refine", "extend", "remove"]
 Method = Literal["trained", "replace_x0", "replace_x_t"]
-Sampler = Literal["dpmpp_2m", "ddim", "ddpm"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 ColourMatch = Literal["off", "mean", "mean and spread", "membrane"]
 
 MODES: Mapping[str, str] = MappingProxyType(
@@ -17,12 +15,6 @@ MODES: Mapping[str, str] = MappingProxyType(
 )
 METHODS: Mapping[str, str] = MappingProxyType(
     {"trained": "Trained to inpaint", "replace_x0": "x₀ replacement", "replace_x_t": "xₜ replacement"}
-)
-SAMPLERS: Mapping[str, str] = MappingProxyType(
-    {"dpmpp_2m": "DPM-Solver++ 2M", "ddim": "DDIM", "ddpm": "DDPM (ancestral)"}
-)
-PRECISIONS: Mapping[str, str] = MappingProxyType(
-    {"auto": "Auto", "float32": "32 bits", "bfloat16": "16 bits (bfloat16)", "float16": "16 bits (float16)"}
 )
 COLOUR_MATCHES: Mapping[str, str] = MappingProxyType(
     {"off": "Off", "mean": "Mean", "mean and spread": "Mean and spread", "membrane": "Smooth membrane"}

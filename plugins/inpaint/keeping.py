@@ -20,7 +20,8 @@ from studio.host.imagemeta import encode_png, envelope, format_parameters
 from studio.host.imagemeta import thumbnail as thumbnail_of
 from studio.host.pictures import Pixels, thumbnail
 from studio.host.results import ResultRecord, ResultsStore, StoreUnwritable
-from studio_plugins.inpaint.choices import METHODS, MODES, SAMPLERS
+from studio.models.fields import SAMPLERS
+from studio_plugins.inpaint.choices import METHODS, MODES
 from studio_plugins.inpaint.inputs import FILE_OF, InpaintInputs
 from studio_plugins.inpaint.painters import Stage
 from studio_plugins.inpaint.request import InpaintRequest

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-from pydantic import field_validator
-
 from studio.host.request import Idle, Request, ui
-from studio_plugins.inpaint.applies import idle_fields
-from studio_plugins.inpaint.choices import (
-    COLOUR_MATCHES, METHODS, MODES, OFF, PRECISIONS, SAMPLERS, ColourMatch, Method, Mode, Precision, Sampler,
+from studio.models.fields import (
+    Digest, Precision, Sampler, digest_field, eta_field, model_field, precision_field, sampler_field, scale_field,
+    seed_field, steps_field,
 )  # fmt: skip
+from studio_plugins.inpaint.applies import idle_fields
+from studio_plugins.inpaint.choices import COLOUR_MATCHES, METHODS, MODES, OFF, ColourMatch, Method, Mode
 
-MAX_SEED = 2**53 - 1  # the largest whole number that the JSON readers of other tools keep exact
 DIGEST_OF: Mapping[str, str] = MappingProxyType({"model": "model_sha256", "upsample": "upsampler_sha256"})
 """Which field holds the digest of the weights that another field names."""
 PIXELS_OF: Mapping[str, str] = MappingProxyType(
     {"picture": "picture_sha256", "mask": "mask_sha256", "hints": "hints_sha256"}
 )
 """Which field holds the digest of the pixels in the file that another field names."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def _file(title: str, told: str) -> str:
     """A hidden field for a file: in the panel, the canvas gives the pixels."""
     place: str = ui("", title=title, help=told, widget="hidden", sweepable=False, max_length=4096)
     return place
-
-
-def _digest(title: str, told: str) -> str:
-    """A hidden field for a SHA-256, filled in when the picture is made."""
-    digest: str = ui("", title=title, help=told, widget="hidden", sweepable=False)
-    return digest
-
-
-def _weights(title: str) -> str:
-    return _digest(title, "SHA-256 of the weights; a replay says so when they have changed since.")
-
-
-def _pixels(title: str) -> str:
-    return _digest(title, "SHA-256 of the pixels; by it they are found again among the results.")
 
 
 class InpaintRequest(Request):
@@ -79,13 +62,8 @@ class InpaintRequest(Request):
         widget="choice",
         choices=MODES,
     )
-    model: str = ui(
-        "emoji-inpaint",
-        title="Model",
-        help="Which trained network draws: the name of a bundled model, or the folder of your own.",
-        widget="choice",
-        choices_from="models",
-        min_length=1,
+    model: str = model_field(
+        "emoji-inpaint", "Which trained network draws: the name of a bundled model, or the folder of your own."
     )
     method: Method = ui(
         "trained",
@@ -108,25 +86,13 @@ class InpaintRequest(Request):
         le=1.0,
         step=0.05,
     )
-    guidance_scale: float = ui(
+    guidance_scale: float = scale_field(
         3.0,
-        title="Guidance scale",
-        help="s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)). 1 is the plain model, more follows the prompt harder.",
-        ge=0.0,
-        le=20.0,
-        step=0.1,
+        "Guidance scale",
+        "s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)). 1 is the plain conditional model, more follows the prompt harder.",
     )
-    steps: int = ui(
-        20, title="Steps", help="Denoising steps. Time grows in proportion.", ge=1, le=1000, step=1, log=True
-    )
-    seed: int = ui(
-        0,
-        title="Seed",
-        help="Number from which all noise is drawn; variant i of a batch has seed + i.",
-        widget="seed",
-        ge=0,
-        le=MAX_SEED,
-    )
+    steps: int = steps_field("Denoising steps. Time grows in proportion.")
+    seed: int = seed_field(0, "Number from which all noise is drawn; variant i of a batch has seed + i.")
     batch: int = ui(
         1,
         title="Variants",
@@ -206,56 +172,27 @@ class InpaintRequest(Request):
         choices=COLOUR_MATCHES,
         group="Region",
     )
-    upsample: str = ui(
+    upsample: str = model_field(
         OFF,
+        "A second network enlarges what was drawn fourfold and draws the details it lacks.",
         title="Up-sampling",
-        help="A second network enlarges what was drawn fourfold and draws the details it lacks.",
-        widget="choice",
-        choices_from="upsamplers",
-        min_length=1,
+        offered="upsamplers",
         group="Second stage",
         advanced=True,
     )
-    sampler: Sampler = ui(
-        "dpmpp_2m",
-        title="Sampler",
-        help="How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM, or DDPM (ancestral, the original).",
-        widget="choice",
-        choices=SAMPLERS,
-        advanced=True,
+    sampler: Sampler = sampler_field(
+        "How the noise is removed: DPM-Solver++ 2M (fewest steps), DDIM, or DDPM (ancestral, the original)."
     )
-    eta: float = ui(
-        0.0,
-        title="Eta",
-        help="Noise DDIM adds back at each step: 0 none (deterministic), 1 as much as DDPM.",
-        ge=0.0,
-        le=1.0,
-        step=0.05,
-        advanced=True,
-    )
-    precision: Precision = ui(
-        "auto",
-        title="Precision",
-        help="Number format of the network. Auto: float32 on the CPU, 16 bits on an accelerator.",
-        widget="choice",
-        choices=PRECISIONS,
-        advanced=True,
-    )
+    eta: float = eta_field()
+    precision: Precision = precision_field()
     picture: str = _file("Picture", "The file of the picture to change.")
     mask: str = _file("Mask", "The file of the selection, as large as the picture: white = draw here, black = keep.")
     hints: str = _file("Paint hints", "The file of a transparent picture laid over the picture before it is refined.")
-    picture_sha256: str = _pixels("Pixels of the picture")
-    mask_sha256: str = _pixels("Pixels of the mask")
-    hints_sha256: str = _pixels("Pixels of the paint hints")
-    model_sha256: str = _weights("Weights")
-    upsampler_sha256: str = _weights("Weights of the up-sampler")
-
-    @field_validator(*DIGEST_OF.values(), *PIXELS_OF.values())
-    @classmethod
-    def _is_digest(cls, value: str) -> str:
-        if value and not _SHA256.fullmatch(value):
-            raise ValueError("a SHA-256 is 64 digits from 0-9 and a-f, or empty")
-        return value
+    picture_sha256: Digest = digest_field("Pixels of the picture", "its pixels")
+    mask_sha256: Digest = digest_field("Pixels of the mask", "its pixels")
+    hints_sha256: Digest = digest_field("Pixels of the paint hints", "their pixels")
+    model_sha256: Digest = digest_field()
+    upsampler_sha256: Digest = digest_field("Weights of the up-sampler")
 
     def without_effect(self) -> Mapping[str, Idle]:
         return idle_fields(self)
