@@ -16,6 +16,9 @@ from studio.ml.diffusion.external.errors import ExternalError, PickleRefused
 from studio.ml.diffusion.external.folder import PICKLES
 from studio.ml.diffusion.external.headers import read_header
 
+UNFIT = (ValueError, KeyError, RuntimeError, IndexError, AttributeError, TypeError, SafetensorError, OSError)
+"""What diffusers and peft raise for a file whose names or shapes are not those of the networks."""
+
 
 class Adapters:
     """The LoRA files of one model."""
@@ -55,7 +58,7 @@ class Adapters:
 
     def _named(self, lora: Lora) -> str:
         if lora.file.suffix.lower() in PICKLES:
-            raise PickleRefused(f"{lora.file.name} is a pickle, which can run any code, and is refused. Convert it first.")
+            raise PickleRefused(f"{lora.file.name} is a pickle, which can run any code: refused. Convert it first.")
         if not lora.file.is_file():
             raise ExternalError(f"The LoRA file {lora.file} is gone. Choose it again or take it off.")
         key = f"{lora.file.resolve()}@{lora.file.stat().st_mtime_ns}"
@@ -69,9 +72,13 @@ class Adapters:
         read_header(lora.file)
         try:
             self._pipeline.load_lora_weights(
-                lora.file.parent, weight_name=lora.file.name, adapter_name=name, local_files_only=True, use_safetensors=True
+                lora.file.parent,
+                weight_name=lora.file.name,
+                adapter_name=name,
+                local_files_only=True,
+                use_safetensors=True,
             )
-        except (ValueError, KeyError, RuntimeError, IndexError, AttributeError, TypeError, SafetensorError, OSError) as error:
+        except UNFIT as error:
             raise _unfit(lora, str(error)) from error
         if not any(name in part for part in self._pipeline.get_list_adapters().values()):
             raise _unfit(lora, "none of its names belongs to this model's networks")
@@ -80,5 +87,6 @@ class Adapters:
 def _unfit(lora: Lora, why: str) -> ExternalError:
     first = next(iter(why.strip().splitlines()), "it cannot be read")
     return ExternalError(
-        f"{lora.file.name} does not fit this model ({first[:200]}). A LoRA file works only with the family it was made for."
+        f"{lora.file.name} does not fit this model ({first[:200]}). "
+        "A LoRA file works only with the family it was made for."
     )

@@ -68,7 +68,8 @@ def _is_distilled(pipeline: Any) -> bool:
 def size_of(pipeline: Any, asked: Asked, native: int) -> Size:
     """The size to draw. Raises ExternalError, with an offer, for sides the network cannot divide into cells."""
     width, height = asked.width or native, asked.height or native
-    if "height" not in parameters(pipeline) and getattr(pipeline, "vae", None) is None and (width, height) != (native,) * 2:
+    fixed = "height" not in parameters(pipeline) and getattr(pipeline, "vae", None) is None
+    if fixed and (width, height) != (native, native):
         raise ExternalError(
             f"In this role the model draws {native}x{native} pixels and no other size.",
             [Offer(f"Draw {native}x{native}", {"width": native, "height": native})],
@@ -85,7 +86,7 @@ def size_of(pipeline: Any, asked: Asked, native: int) -> Size:
 
 
 def multiple_of(pipeline: Any) -> int:
-    """Pixels that one cell of the network's input has a side: of the autoencoder's latents, in patches of a transformer.
+    """Pixels a side of one cell of the network's input: of the autoencoder's latents, in patches of a transformer.
 
     A U-Net without autoencoder halves the picture between its blocks instead.
     """

@@ -54,5 +54,5 @@ def is_inpaint_network(unet: Mapping[str, Any]) -> bool:
 
 
 def _generation(text: Mapping[str, Any], unet: Mapping[str, Any]) -> int:
-    """1 or 2: the first reads text with OpenAI's CLIP (its quick GELU, width 768), the second with OpenCLIP's (1024)."""
+    """1 or 2: the first reads text with OpenAI's CLIP (its quick GELU, width 768), the second with OpenCLIP (1024)."""
     return 2 if text.get("hidden_act") == "gelu" or unet.get("cross_attention_dim") == 1024 else 1

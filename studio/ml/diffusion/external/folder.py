@@ -96,7 +96,7 @@ def _read(place: Path, *, weights: bool) -> Folder:
     if not place.is_dir():
         raise ExternalError(f"There is no folder {place}.")
     if not is_pipeline(place):
-        raise ExternalError(f"{place} has no {INDEX}, so it is no diffusers pipeline, or its download has not finished.")
+        raise ExternalError(f"{place} has no {INDEX}: it is no diffusers pipeline, or its download has not finished.")
     index = _json(place / INDEX)
     class_name = index.get("_class_name")
     if isinstance(class_name, list):
@@ -145,7 +145,7 @@ def weight_files(folder: Path, variant: str = "") -> list[Path]:
         files = [folder / shard for shard in shards]
         missing = next((file for file in files if not file.is_file()), None)
         if missing is not None:
-            raise ExternalError(f"{folder.name}/{missing.name} is missing: the download is not complete. Fetch it again.")
+            raise ExternalError(f"{folder.name}/{missing.name} is missing: the download is not complete. Fetch it.")
         return files
     files = _of_variant(folder.glob("*.safetensors"), variant)
     if files:

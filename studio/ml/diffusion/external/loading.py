@@ -16,8 +16,8 @@ from torch import nn
 from studio.ml.diffusion.external.errors import ExternalError
 from studio.ml.diffusion.external.family import family_of
 from studio.ml.diffusion.external.folder import NOT_LOADED, Folder, read_folder, weight_files
-from studio.ml.diffusion.external.memory import Offload, out_of_memory
-from studio.ml.diffusion.external.model import ExternalModel, is_out_of_memory
+from studio.ml.diffusion.external.memory import Offload, is_out_of_memory, out_of_memory
+from studio.ml.diffusion.external.model import ExternalModel
 from studio.ml.diffusion.external.single_file import SingleFile, find_settings, is_single_file, read_single_file
 
 FOUND_WRONG = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
@@ -55,13 +55,12 @@ def load_external(
         raise
     except FOUND_WRONG as error:
         if is_out_of_memory(error):
-            name = str(dtype).removeprefix("torch.")
-            raise out_of_memory(place.name, None, (0, 0), dtype=name, offload=offload, tiling=tiling) from error
+            told = str(dtype).removeprefix("torch.")
+            raise out_of_memory(place.name, None, (0, 0), dtype=told, offload=offload, tiling=tiling) from error
         raise ExternalError(f"{place.name} cannot be opened: {_first_line(error)} {_ADVICE}") from error
     precision = single.header.precision if single else folder.precision
-    return ExternalModel(
-        place.stem if single else place.name, family_of(folder), pipeline, precision=precision, offload=offload, tiling=tiling
-    )
+    name = place.stem if single else place.name
+    return ExternalModel(name, family_of(folder), pipeline, precision=precision, offload=offload, tiling=tiling)
 
 
 _ADVICE = "Its settings and weights may not belong together: get the folder again from where it came."
@@ -87,7 +86,7 @@ def _from_file(single: SingleFile, dtype: torch.dtype) -> Any:
 
     folder = single.settings
     kind = getattr(diffusers, single.class_name)
-    # With a folder as `config` diffusers reads that; with anything else it would go to the network when it finds nothing.
+    # WORKAROUND: without a folder as `config` diffusers goes to the network in spite of `local_files_only`.
     given = _left_out(folder) | {name: _borrowed(folder, name, dtype) for name in single.borrowed}
     return kind.from_single_file(
         str(single.file), config=str(folder.path), dtype=dtype, local_files_only=True, **given
@@ -111,7 +110,7 @@ def _left_out(folder: Folder) -> dict[str, Any]:
     kind = getattr(diffusers, folder.class_name, None)
     if kind is None:
         raise ExternalError(
-            f"{folder.path.name} is made for “{folder.class_name}”, which the installed diffusers {diffusers.__version__} "
+            f"{folder.path.name} is made for “{folder.class_name}”, which diffusers {diffusers.__version__}, installed here, "
             "does not have. A newer version of the studio may."
         )
     components, options = kind._get_signature_keys(kind)
@@ -150,8 +149,8 @@ def _require_whole(folder: Folder, pipeline: Any) -> None:
         needed = sum(value.numel() for value in network.parameters())
         if needed > part.header.numel:
             raise ExternalError(
-                f"The weights of “{part.name}” in {folder.path.name} are incomplete: {part.header.numel:,} of {needed:,} "
-                "numbers are there. Fetch the folder again."
+                f"The weights of “{part.name}” in {folder.path.name} are incomplete: {part.header.numel:,} of "
+                f"{needed:,} numbers are there. Fetch the folder again."
             )
 
 

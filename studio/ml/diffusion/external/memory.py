@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
+
 from studio.ml.diffusion.external.asked import Asked
 from studio.ml.diffusion.external.errors import DeviceFull, Offer
 from studio.ml.diffusion.external.folder import Folder
@@ -16,7 +18,8 @@ Offload = Literal["none", "model", "sequential"]
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 SMALLEST = 256
 """Pixels a side below which a smaller picture is no longer offered."""
-MIB = 2**20
+FULL = ("out of memory", "can't allocate memory", "not enough memory")
+"""What torch says when it is no exception of its own."""
 
 
 def weight_bytes(folder: Folder, dtype: str, offload: Offload = "none") -> int:
@@ -40,6 +43,13 @@ def out_of_memory(
     doing = f"to draw {len(asked.seeds)} picture(s) of {size[0]}x{size[1]} with" if asked else "to load"
     levers = "; ".join(offer.text.lower() for offer in offers) or "close other programs that use it"
     return DeviceFull(f"There is too little memory {doing} “{name}”. What would help: {levers}.", offers)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a device or the computer had no memory left; torch says so in two ways."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in FULL)
 
 
 def _of_loading(dtype: str, offload: Offload, tiling: bool) -> Sequence[Offer]:

@@ -6,39 +6,50 @@ import copy
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from studio.ml.diffusion.external.adapters import Adapters
-from studio.ml.diffusion.external.asked import DEFAULT, Asked, ExternalStep, Pixels, Role
+from studio.ml.diffusion.external.asked import DEFAULT, Asked, ExternalStep, Role
 from studio.ml.diffusion.external.calling import Size, arguments, cell_of, native_size, reads_negative, size_of
-from studio.ml.diffusion.external.errors import ExternalError, Offer
+from studio.ml.diffusion.external.errors import ExternalError
+from studio.ml.diffusion.external.family import ROLES
 from studio.ml.diffusion.external.known_region import KnownRegion
-from studio.ml.diffusion.external.memory import Offload, out_of_memory
-from studio.ml.diffusion.external.preview import LatentToRgb, can_fit, fit, pixels
+from studio.ml.diffusion.external.memory import Offload, is_out_of_memory, out_of_memory
+from studio.ml.diffusion.external.preview import LatentToRgb, can_fit, fit
 from studio.ml.diffusion.external.roles import can_hold_latents, is_composite, keeps_latents_flat, roles_of
+from studio.ml.diffusion.external.run import Run
 from studio.ml.diffusion.external.schedulers import Choice, choices, made
 from studio.ml.diffusion.external.turns import in_turns
-from studio.ml.diffusion.external.watching import Evaluations, Seen, networks_of, not_finite, watched
+from studio.ml.diffusion.external.watching import networks_of, schedulers_of
 
 THREAD = "external-pipeline"
+TOLD: Mapping[Role, str] = {
+    "text2im": "drawing from text",
+    "image2image": "changing a picture",
+    "inpaint": "filling a masked part",
+}
 
 
 class ExternalModel:
     """A loaded pipeline.
 
-    name: what it is called; family: "Stable Diffusion XL"; precision: of the numbers on the disk. `pipeline` is
+    name: what it is called; family: "Stable Diffusion XL"; precision: of the numbers on the disk ("float16"); pipeline:
     diffusers' own object, placed where it runs.
     """
 
     def __init__(
-        self, name: str, family: str, pipeline: Any, *, precision: str = "", offload: Offload = "none", tiling: bool = False
+        self,
+        name: str,
+        family: str,
+        pipeline: Any,
+        *,
+        precision: str = "",
+        offload: Offload = "none",
+        tiling: bool = False,
     ) -> None:
         self.name, self.family, self.pipeline = name, family, pipeline
         self.precision, self.offload, self.tiling = precision, offload, tiling
@@ -52,9 +63,8 @@ class ExternalModel:
     @property
     def capabilities(self) -> tuple[Role, ...]:
         """What it can do."""
-        found = [role for role in ("text2im", "image2image", "inpaint") if role in self._roles]
-        held = "inpaint" not in found and "text2im" in found and can_hold_latents(self.pipeline)
-        return (*found, "inpaint") if held else tuple(found)
+        held = "text2im" in self._roles and can_hold_latents(self.pipeline)
+        return tuple(role for role in ROLES if role in self._roles or (role == "inpaint" and held))
 
     @property
     def native_size(self) -> int:
@@ -69,7 +79,7 @@ class ExternalModel:
     @property
     def stepwise(self) -> bool:
         """Whether it can be watched and stopped step by step; others draw in one go."""
-        return bool(_schedulers(self.pipeline))
+        return bool(schedulers_of(self.pipeline))
 
     @property
     def nbytes(self) -> int:
@@ -85,6 +95,7 @@ class ExternalModel:
 
     @property
     def dtype(self) -> torch.dtype:
+        """In which it computes."""
         return next(networks_of(self.pipeline)[0].parameters()).dtype
 
     @property
@@ -101,34 +112,46 @@ class ExternalModel:
     def sample(self, asked: Asked) -> Iterator[ExternalStep]:
         """Draw: one record for each step, then one more with the pictures.
 
-        Picture i has noise of its own, of `asked.seeds[i]`. Closing the generator stops the pipeline where it is. Raises
-        ExternalError before the first step for what the model cannot do, DeviceFull when memory runs out.
+        Picture i has noise of its own, of `asked.seeds[i]`. Closing the generator stops the pipeline where it is; runs
+        of one model may take turns. Raises ExternalError, at once for what the model cannot do; DeviceFull when memory
+        runs out.
         """
         asked.check()
         if asked.role not in self.capabilities:
-            raise ExternalError(f"“{self.name}” cannot do this: it is made for {_words(self.capabilities)}.")
+            told = ", ".join(TOLD[role] for role in self.capabilities)
+            raise ExternalError(f"“{self.name}” cannot do this: it is made for {told}.")
+        if asked.scheduler not in self.schedulers:
+            names = ", ".join(self.schedulers)
+            raise ExternalError(f"“{self.name}” cannot be run with the scheduler “{asked.scheduler}”, but with: {names}.")
         pipeline = self._for_run(asked)
         size = size_of(pipeline, asked, self.native_size)
-        call = arguments(pipeline, asked, size)
-        return self._drawing(pipeline, asked, size, call)
+        return self._steps(partial(self._draw, pipeline, asked, size, arguments(pipeline, asked, size)))
 
-    def _drawing(self, pipeline: Any, asked: Asked, size: Size, call: Mapping[str, Any]) -> Iterator[ExternalStep]:
-        def draw(hand_over: Callable[[ExternalStep], None]) -> None:
-            self._draw(pipeline, asked, size, call, hand_over)
-
-        self._begin()
+    def _steps(self, draw: Callable[[Callable[[ExternalStep], None]], None]) -> Iterator[ExternalStep]:
+        with self._lock:
+            if not self._running:
+                self._adapters.forget()
+            self._running += 1
         try:
             yield from in_turns(draw, THREAD)
         finally:
-            self._end()
+            with self._lock:
+                self._running -= 1
 
     def _draw(
-        self, pipeline: Any, asked: Asked, size: Size, call: Mapping[str, Any], hand_over: Callable[[ExternalStep], None]
+        self,
+        pipeline: Any,
+        asked: Asked,
+        size: Size,
+        call: Mapping[str, Any],
+        hand_over: Callable[[ExternalStep], None],
     ) -> None:
-        """Run the pipeline, handing over after each step; in the thread of the run."""
+        """The whole run, in its thread."""
         full = False
         try:
-            self._run(_Run(self, pipeline, asked, size, hand_over), call)
+            known = None if asked.role in self._roles else KnownRegion.of(pipeline, asked, size, self.device)
+            wake = partial(self._adapters.use, asked.loras)
+            Run(pipeline, len(asked.seeds), size, self.preview, known, wake, hand_over).draw(call)
         except Exception as error:
             full = is_out_of_memory(error)
             if not full:
@@ -141,140 +164,31 @@ class ExternalModel:
             dtype = str(self.dtype).removeprefix("torch.")
             raise out_of_memory(self.name, asked, size, dtype=dtype, offload=self.offload, tiling=self.tiling)
 
-    def _run(self, run: _Run, call: Mapping[str, Any]) -> None:
-        self._adapters.use(run.asked.loras)
-        with ExitStack() as stack:
-            for stage, scheduler in _schedulers(run.pipeline).items():
-                stack.enter_context(watched(scheduler, lambda seen, stage=stage: run.look(seen, stage)))  # type: ignore[misc]
-            stack.enter_context(run.evaluations.counted())
-            output = run.pipeline(**call)
-        run.finish(output)
-
-    def wake(self, asked: Asked) -> None:
-        """Before a run's turn: what another run may have changed in the shared networks is as this one wants it."""
-        self._adapters.use(asked.loras)
-
-    def _begin(self) -> None:
-        with self._lock:
-            if not self._running:
-                self._adapters.forget()
-            self._running += 1
-
-    def _end(self) -> None:
-        with self._lock:
-            self._running -= 1
-
     def _for_run(self, asked: Asked) -> Any:
-        """A copy of the role's pipeline with the same networks and schedulers of its own, so that runs may interleave."""
+        """The role's pipeline with the same networks and a scheduler of its own, so that runs may take turns."""
         pipeline = self._roles[asked.role if asked.role in self._roles else "text2im"]
-        if asked.scheduler == DEFAULT and is_composite(pipeline):
-            return _with_own_schedulers(pipeline, {})
+        if is_composite(pipeline):
+            return with_own_schedulers(pipeline, {})
         own = copy.copy(pipeline)
-        if getattr(pipeline, "scheduler", None) is not None:
-            vars(own)["scheduler"] = made(pipeline.scheduler, asked.scheduler, self._choices)
+        if schedulers_of(pipeline):
+            vars(own)["scheduler"] = made(pipeline.scheduler, self._choices.get(asked.scheduler))
         return own
 
     @cached_property
     def _choices(self) -> dict[str, Choice]:
-        scheduler = getattr(self.pipeline, "scheduler", None)
-        if scheduler is None or is_composite(self.pipeline):
+        if is_composite(self.pipeline) or not schedulers_of(self.pipeline):
             return {}
-        return choices(scheduler, own_sigmas=keeps_latents_flat(self.pipeline))
+        return choices(self.pipeline.scheduler, own_sigmas=keeps_latents_flat(self.pipeline))
 
 
-class _Run:
-    """What happens in one run between the pipeline and whoever watches it."""
-
-    def __init__(
-        self, model: ExternalModel, pipeline: Any, asked: Asked, size: Size, hand_over: Callable[[ExternalStep], None]
-    ) -> None:
-        self.model, self.pipeline, self.asked, self.size = model, pipeline, asked, size
-        self.evaluations = Evaluations(networks_of(pipeline))
-        self._hand_over = hand_over
-        self._last = ExternalStep(0, 1, 0.0)
-        self._preview = model.preview
-        held = asked.role == "inpaint" and "inpaint" not in model._roles
-        self._known = KnownRegion.of(pipeline, asked, size, model.device) if held else None
-
-    def look(self, seen: Seen, stage: str) -> Tensor:
-        """A step of a scheduler is done: show it, wait for the next turn, and give back x for the next step."""
-        if not_finite(seen.previous):
-            raise self._broken(f"step {seen.index + 1}")
-        shown = self._shown(seen.previous if seen.x0 is None else seen.x0)
-        each = self.evaluations.taken() / len(self.asked.seeds)
-        self._last = ExternalStep(seen.index, seen.total, seen.t, shown, evaluations=each, stage=stage)
-        self._hand_over(self._last)
-        self.model.wake(self.asked)
-        return seen.previous if self._known is None else self._known.put_back(seen)
-
-    def finish(self, output: Any) -> None:
-        """The pipeline is done: hand over its pictures."""
-        pictures = output[0]
-        if not isinstance(pictures, np.ndarray) or pictures.ndim != 4 or pictures.shape[-1] != 3:
-            raise ExternalError(f"“{self.model.name}” made something that is no picture. Choose a model for pictures.")
-        if not np.isfinite(pictures).all():
-            raise self._broken("decoding")
-        finished = (pictures * 255).round().astype(np.uint8)
-        self._hand_over(replace(self._last, preview=None, pictures=finished, evaluations=0.0))
-
-    def _shown(self, x: Tensor) -> Pixels | None:
-        """uint8 [B, h, w, 3] of latents or of pictures."""
-        if x.ndim == 3:
-            x = self._unpacked(x)
-        if x.ndim != 4:
-            return None
-        if self._preview is not None and x.shape[1] == len(self._preview.weights):
-            return self._preview(x)
-        return pixels(x.permute(0, 2, 3, 1)) if self._preview is None and x.shape[1] == 3 else None
-
-    def _unpacked(self, x: Tensor) -> Tensor:
-        """[B, cells, C] -> [B, C, h, w], by the pipeline's own rule."""
-        unpack = getattr(self.pipeline, "_unpack_latents", None)
-        unpacked: Tensor = x if unpack is None else unpack(x, self.size[1], self.size[0], cell_of(self.pipeline))
-        return unpacked
-
-    def _broken(self, where: str) -> ExternalError:
-        """Numbers that are no longer numbers: because of the file, or of half precision, or of what was asked."""
-        for name, part in self.pipeline.components.items():
-            if isinstance(part, nn.Module) and any(not_finite(value) for value in part.parameters() if not value.is_meta):
-                return ExternalError(f"The weights of “{name}” hold values that are no numbers: get the model again.")
-        if self.model.dtype == torch.float16:
-            offers = [Offer("Use bfloat16", {"dtype": "bfloat16"}), Offer("Use full precision", {"dtype": "float32"})]
-            return ExternalError(f"Half precision overflowed at {where}. Load the model in bfloat16 or float32.", offers)
-        return ExternalError(
-            f"The numbers grew beyond all bounds at {where}. Choose another scheduler, more steps or a lower guidance scale."
-        )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the computer had no memory left; torch says so in two ways."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        phrase in str(error).lower() for phrase in ("out of memory", "can't allocate memory", "not enough memory")
-    )
-
-
-def _schedulers(pipeline: Any) -> dict[str, Any]:
-    """Name -> scheduler, of all that the pipeline steps with."""
-    from diffusers import SchedulerMixin
-
-    return {name: part for name, part in vars(pipeline).items() if isinstance(part, SchedulerMixin)}
-
-
-def _with_own_schedulers(pipeline: Any, copies: dict[int, Any]) -> Any:
+def with_own_schedulers(pipeline: Any, copies: dict[int, Any]) -> Any:
     """A copy of a pipeline of pipelines that shares all networks, in which a scheduler they share is still shared."""
-    from diffusers import DiffusionPipeline, SchedulerMixin
+    from diffusers import DiffusionPipeline
 
     own = copy.copy(pipeline)
+    for name, part in schedulers_of(pipeline).items():
+        vars(own)[name] = copies.setdefault(id(part), copy.deepcopy(part))
     for name, part in vars(pipeline).items():
-        if isinstance(part, SchedulerMixin):
-            vars(own)[name] = copies.setdefault(id(part), copy.deepcopy(part))
-        elif isinstance(part, DiffusionPipeline):
-            vars(own)[name] = _with_own_schedulers(part, copies)
+        if isinstance(part, DiffusionPipeline):
+            vars(own)[name] = with_own_schedulers(part, copies)
     return own
-
-
-def _words(roles: tuple[Role, ...]) -> str:
-    told = {"text2im": "drawing from text", "image2image": "changing a picture", "inpaint": "filling a masked part"}
-    return ", ".join(told[role] for role in roles)

@@ -57,7 +57,7 @@ def can_fit(vae: Any) -> bool:
 
 @torch.no_grad()
 def fit(vae: Any, side: int, device: torch.device) -> LatentToRgb:
-    """Fit the map for an autoencoder that runs on `device`, of which a cell has `side` pixels a side. Two evaluations."""
+    """Fit the map for an autoencoder that runs on `device`; a cell of its latents has `side` pixels a side."""
     with in_full_precision(vae):
         latents = encoded(vae, samples(CELLS * side).to(device, vae.dtype))
         height, width = latents.shape[-2:]

@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.ml.diffusion.external.asked import DEFAULT
-from studio.ml.diffusion.external.errors import ExternalError
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -61,15 +58,9 @@ def choices(scheduler: Any, *, own_sigmas: bool) -> dict[str, Choice]:
     return {name: choice for name, choice in DIFFUSION.items() if choice.class_name in fitting}
 
 
-def made(scheduler: Any, name: str, offered: Mapping[str, Choice]) -> Any:
-    """A new scheduler as chosen, with the settings of the pipeline's own. Raises ExternalError for one not offered."""
-    if name == DEFAULT:
-        return type(scheduler).from_config(scheduler.config)
-    if name not in offered:
-        names = ", ".join([DEFAULT, *offered])
-        raise ExternalError(f"This model cannot be run with the scheduler “{name}”; it can with: {names}.")
+def made(scheduler: Any, choice: Choice | None) -> Any:
+    """A new scheduler as chosen, with the settings of the pipeline's own; None: of the same class."""
     import diffusers
 
-    choice = offered[name]
-    kind = getattr(diffusers, choice.class_name)
-    return kind.from_config(scheduler.config, **choice.settings)
+    kind = getattr(diffusers, choice.class_name) if choice else type(scheduler)
+    return kind.from_config(scheduler.config, **(choice.settings if choice else {}))

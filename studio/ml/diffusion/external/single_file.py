@@ -1,8 +1,7 @@
 """A model in one safetensors file, in the names of its authors' own code (Stable Diffusion's, SDXL's, SD 3's, Flux's).
 
-Such a file holds weights alone. How the networks are built and how the text is cut into tokens comes from a diffusers
-folder of the same family, of which only the small files are needed; without one the file cannot be opened, and diffusers
-would fetch them.
+Such a file holds weights alone. How the networks are built and how text is cut into tokens comes from a diffusers folder
+of the same family, of which only the small files are needed. Without one the file cannot be opened.
 """
 
 from __future__ import annotations
@@ -55,21 +54,24 @@ def read_single_file(file: Path, settings: Path | None) -> SingleFile:
     kind = kind_of(header.shapes)
     if not kind:
         raise ExternalError(
-            f"{file.name} is no whole model of a known kind. If it is an adapter, add it as a LoRA file to the model it was made for."
+            f"{file.name} is no whole model of a known kind. If it is an adapter, add it as a LoRA file to the model it was "
+            "made for."
         )
     if settings is None:
         raise ExternalError(
-            f"{file.name} holds weights alone. Put a diffusers folder of the same family ({kind}) beside it: of that only the "
-            "small files (settings and vocabulary) are needed."
+            f"{file.name} holds weights alone. Put a diffusers folder of the same family ({kind}) beside it: of that only "
+            "the small files (settings and vocabulary) are needed."
         )
     folder = read_settings(settings)
     if not _fits(header.shapes, folder):
-        raise ExternalError(f"{settings.name} is a folder of another family or width than {file.name} ({kind}). Choose another.")
+        raise ExternalError(
+            f"{settings.name} is a folder of another family or width than {file.name} ({kind}). Choose another."
+        )
     return SingleFile(file, header, folder, tuple(_lacking(header.shapes, folder)))
 
 
 def find_settings(file: Path) -> Path | None:
-    """The diffusers folder whose settings fit the file: beside it, first the one of its name, then in the local cache."""
+    """The diffusers folder whose settings fit the file: the one of its name, others beside it, the local cache."""
     try:
         shapes = _header(file).shapes
     except ExternalError:
@@ -122,6 +124,8 @@ def _fits(shapes: Shapes, folder: Folder) -> bool:
 def _lacking(shapes: Shapes, folder: Folder) -> Iterator[str]:
     """Components with weights that are not in the file."""
     for part in folder.components:
-        prefixes = PICTURE_CODERS if part.name == "vae" else TEXT_READERS if part.name.startswith("text_encoder") else ()
-        if prefixes and not any(name.startswith(prefixes) for name in shapes):
+        if part.name != "vae" and not part.name.startswith("text_encoder"):
+            continue
+        prefixes = PICTURE_CODERS if part.name == "vae" else TEXT_READERS
+        if not any(name.startswith(prefixes) for name in shapes):
             yield part.name

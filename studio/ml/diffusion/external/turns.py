@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Stopped(BaseException):
-    """Raised out of `hand_over` when no more steps are wanted; not an Exception, so that nobody takes it for an error."""
+    """Raised out of `hand_over` when no more steps are wanted; no Exception, so that nobody takes it for an error."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ NETWORKS = ("unet", "transformer", "transformer_2", "prior", "prior_prior", "dec
 PREDICTION = ("pred_original_sample", "denoised")
 """How schedulers that predict the picture call it."""
 
+FIRST_INPUT = ("hidden_states", "sample", "x")
+"""What networks call the latents they are given."""
+
 
 @dataclass(frozen=True, eq=False)
 class Seen:
@@ -143,9 +146,16 @@ def networks_of(pipeline: Any) -> list[nn.Module]:
     return [part for name, part in pipeline.components.items() if name in NETWORKS and isinstance(part, nn.Module)]
 
 
+def schedulers_of(pipeline: Any) -> dict[str, Any]:
+    """Name -> scheduler, of all that the pipeline itself steps with."""
+    from diffusers import SchedulerMixin
+
+    return {name: part for name, part in vars(pipeline).items() if isinstance(part, SchedulerMixin)}
+
+
 def _rows(arguments: tuple[Any, ...], named: dict[str, Any]) -> int:
     """How many pictures a call of a network is about: the length of its first input, a tensor or a list of them."""
-    first = arguments[0] if arguments else next((named[key] for key in ("hidden_states", "sample", "x") if key in named), None)
+    first = arguments[0] if arguments else next((named[key] for key in FIRST_INPUT if key in named), None)
     return len(first) if isinstance(first, Tensor | list) else 1
 
 

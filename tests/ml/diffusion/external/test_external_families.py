@@ -136,7 +136,12 @@ def test_a_network_without_masks_fills_a_hole_and_keeps_the_latents_around_it(op
         known = encoded(vae, torch.from_numpy(PICTURE).permute(2, 0, 1)[None] / 127.5 - 1)
     seen = []
     decode = vae.decode
-    monkeypatch.setattr(vae, "decode", lambda z, **more: (seen.append(z * vae.config.scaling_factor), decode(z, **more))[1])
+
+    def watched(z, **more):
+        seen.append(z * vae.config.scaling_factor)
+        return decode(z, **more)
+
+    monkeypatch.setattr(vae, "decode", watched)
     *_, last = model.sample(asked_for(family, "inpaint", strength=1.0))
     hole = np.zeros((SIZE // 2, SIZE // 2), bool)
     hole[4:12, 2:10] = True

@@ -1,4 +1,4 @@
-"""Opening what people have on their disks: whole folders, broken ones, dangerous ones, single files. Never the network."""
+"""Opening what people have on their disks: whole folders, broken and dangerous ones, single files. Never the network."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ SPOILED = {
     "empty": (lambda f: (f / UNET).write_bytes(b""), "damaged or no safetensors"),
     "not one": (lambda f: (f / UNET).write_bytes(b"PK" * 500), "does not begin like one"),
     "a pickle": (lambda f: (f / UNET).rename(f / "unet/diffusion_pytorch_model.bin"), "is a pickle"),
-    "own pipeline": (lambda f: changed_json(f / "model_index.json", _class_name=["pipeline", "Own"]), "code of its own"),
+    "own class": (lambda f: changed_json(f / "model_index.json", _class_name=["own", "Own"]), "code of its own"),
     "own part": (lambda f: changed_json(f / "model_index.json", unet=["os", "Own"]), r"code of its own \(unet: os.Own"),
     "unknown class": (lambda f: changed_json(f / "model_index.json", _class_name="NewPipeline"), "NewPipeline.*newer"),
     "other width": (lambda f: changed_json(f / "unet/config.json", cross_attention_dim=24), "cannot be opened"),

@@ -121,7 +121,7 @@ def test_the_map_to_colours_is_the_least_squares_solution():
 
 
 class Averaging(torch.nn.Module):
-    """An autoencoder whose cells are the mean colours of 2x2 pixels, turned by a matrix: a linear map is exact for it."""
+    """An autoencoder whose cells are the mean colours of 2x2 pixels, turned by a matrix: a linear map is exact."""
 
     config = {"scaling_factor": 0.5, "shift_factor": 0.25, "force_upcast": False}
     dtype = torch.float32

@@ -68,10 +68,11 @@ def test_closing_after_any_step_ends_the_thread_and_decodes_nothing(sd, seen, mo
 
 def test_two_runs_of_one_model_take_turns_without_a_trace(sd):
     alone = [pictures(sd, scheduler="euler_ancestral"), pictures(sd, seeds=(2,), scheduler="dpmpp_2m", steps=4)]
-    first, second = sd.sample(asked(scheduler="euler_ancestral")), sd.sample(asked(seeds=(2,), scheduler="dpmpp_2m", steps=4))
+    requests = asked(scheduler="euler_ancestral"), asked(seeds=(2,), scheduler="dpmpp_2m", steps=4)
+    runs = [sd.sample(request) for request in requests]
     found = [None, None]
     for _ in range(5):
-        for i, run in enumerate((first, second)):
+        for i, run in enumerate(runs):
             step = next(run, None)
             if step is not None and step.pictures is not None:
                 found[i] = step.pictures
@@ -110,8 +111,8 @@ def test_each_scheduler_offered_draws_something_of_its_own(opened, family):
 @pytest.mark.parametrize("name", ["ddim", "pndm", "dpmpp_2m", "unipc", "heun"])
 def test_solvers_of_one_equation_meet_when_the_steps_are_many(sd, name):
     settings = {"steps": 60, "scale": 1.0}
-    difference = np.abs(pictures(sd, scheduler=name, **settings).astype(int) - pictures(sd, scheduler="euler", **settings))
-    assert difference.mean() < 4
+    ours, euler = (pictures(sd, scheduler=scheduler, **settings) for scheduler in (name, "euler"))
+    assert np.abs(ours.astype(int) - euler).mean() < 4
 
 
 def test_steps_that_a_scheduler_evaluates_twice_are_all_seen(sd):

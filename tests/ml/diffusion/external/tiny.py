@@ -1,7 +1,7 @@
 """Tiny random pipelines of every family, saved to disk as their authors save theirs; nothing is fetched.
 
-`folder_of(family, place)` builds one. Whoever needs several asks the session-scoped fixture `pipelines` of this folder's
-conftest (or makes one of `Pipelines`), so that each is built once. Weights are random with a fixed seed: pictures mean
+`folder_of(family, place)` builds one. Whoever needs several makes a session-scoped fixture of `Pipelines`, as this
+folder's conftest does, so that each is built once. Weights are random with a fixed seed: pictures mean
 nothing, yet every part runs as in the large ones.
 """
 
@@ -20,7 +20,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 MERGES = [("r", "e"), ("re", "d</w>"), ("c", "a"), ("ca", "t</w>")]
 WORDS = ["▁a", "▁red", "▁cat", "▁dog", "▁on", "▁blue"]
 LATENT = 8
-"""Cells a side of the latents for which the tiny networks are built; a cell is 2 pixels (4 of SD3 and Flux's patches)."""
+"""Cells a side of the latents for which the tiny networks are built; a cell is 2 pixels a side."""
 
 
 class Pipelines:
