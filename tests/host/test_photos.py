@@ -137,6 +137,21 @@ def test_tiff_of_16_and_32_bits_and_of_floats() -> None:
     assert photo_of_bytes(encoded(values, "TIFF")).pixels[0, :3, 0].tolist() == [0, 0, 0]
 
 
+def test_tiff_of_16_bit_colour() -> None:
+    """Made by hand (TIFF 6.0, sections 2 and 6): Pillow does not write it."""
+    values = np.random.default_rng(3).integers(0, 65_536, (4, 6, 3)).astype("<u2")
+    pixels = values.tobytes()
+    bits, start = 8, 8 + 6  # where the three bit depths lie, and behind them the pixels
+    entries = (
+        (256, 3, 1, 6), (257, 3, 1, 4), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, start), (277, 3, 1, 3),
+        (278, 3, 1, 4), (279, 4, 1, len(pixels)),
+    )  # fmt: skip
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + b"\0\0\0\0"
+    data = b"II*\0" + struct.pack("<I", start + len(pixels)) + struct.pack("<HHH", 16, 16, 16) + pixels + directory
+    photo = photo_of_bytes(data)
+    assert np.abs(photo.pixels[..., :3] - values / 257).max() < 1 and photo.notes == ("16 bits a channel were reduced to 8.",)
+
+
 # --- colours -------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +178,14 @@ def test_another_profile_is_converted_and_named_and_alpha_is_kept() -> None:
     exchanged = RGBA[..., [1, 0, 2]].astype(int)  # in that profile the first number is the amount of green
     assert np.abs(photo.pixels[..., :3] - exchanged).max() <= 2
     assert photo.notes == ("Its colours were converted from “sRGB built-in” to sRGB.",)
+
+
+def test_a_grey_picture_with_a_colour_profile_is_taken_for_grey_colours() -> None:
+    grey = RGBA[..., 0].copy()
+    photo = photo_of_bytes(encoded(grey, icc_profile=profile("sRGB")))
+    assert photo.notes == () and np.array_equal(photo.pixels[..., 2], grey)
+    photo = photo_of_bytes(encoded(grey, icc_profile=wide_gamut()))  # its greys are those of sRGB
+    assert np.abs(photo.pixels[..., 0].astype(int) - grey).max() <= 2 and "converted" in photo.notes[0]
 
 
 def test_lab_and_cmyk() -> None:

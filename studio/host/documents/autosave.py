@@ -29,7 +29,7 @@ class RecoveryUnwritable(FileUnwritable):
     """The recovery copy could not be brought up to date. The last one stays; the message says what to do."""
 
     def __init__(self, path: Path, error: OSError, last: str) -> None:
-        kept = f"the copy of {last} is kept" if last else "there is no copy yet"
+        kept = f"the copy of {datetime.fromisoformat(last).astimezone():%H:%M} is kept" if last else "there is no copy yet"
         super().__init__(path, error, f"or save the document on another disk; until then {kept} in case of a crash")
 
 
@@ -165,6 +165,6 @@ def stamp_of(path: Path | None) -> Stamp | None:
     """(time of change in ns, bytes) of a file, to tell whether it is still the same one; None when there is none."""
     try:
         status = os.stat(path) if path is not None else None
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path from a damaged index with a zero byte in it
         return None
     return None if status is None else (status.st_mtime_ns, status.st_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +131,9 @@ def _read(folder: Path) -> Recovery:
 
 def _time(value: Any) -> str:
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        return datetime.fromisoformat(value).astimezone(UTC).isoformat(timespec="milliseconds")
+    except (TypeError, ValueError, OverflowError) as error:
         raise Damage("it does not say when it was written") from error
-    if moment.tzinfo is None:
-        raise Damage("it does not say when it was written")
-    return moment.isoformat()
 
 
 def _stamp(value: Any) -> Stamp | None:

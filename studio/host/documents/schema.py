@@ -22,11 +22,12 @@ from studio.host.documents.content import (
 from studio.host.results_folder import plain_json
 
 FORMAT = "glassbox-document"
-SCHEMA = 1  # raise when the meaning of a field changes, and add the step from the one before to MIGRATIONS
 MAX_DESCRIPTION = 64 << 20  # bytes of JSON
 MAX_BYTES = 16 << 30  # of pixels in memory, whatever the machine has
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
-MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})  # schema n -> the same description in schema n + 1
+# When the meaning of a field changes, the step from schema n to n + 1 is added here under n: old documents stay readable.
+MIGRATIONS: Mapping[int, Migration] = MappingProxyType({})
+SCHEMA = len(MIGRATIONS) + 1
 
 
 class DocumentUnreadable(Exception):
@@ -208,7 +209,7 @@ def parse(raw: bytes, name: str, migrations: Mapping[int, Migration] = MIGRATION
     schema = data.get("schema")
     if data.get("format") != FORMAT or not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise Damage("its description is not that of a Glassbox document")
-    newest = max(migrations, default=SCHEMA - 1) + 1
+    newest = len(migrations) + 1
     if schema > newest:
         maker = str(data.get("made_by", "a newer version"))[:80]
         raise DocumentNewer(
@@ -219,6 +220,8 @@ def parse(raw: bytes, name: str, migrations: Mapping[int, Migration] = MIGRATION
         for older in range(schema, newest):
             data = migrations[older](data)
         return Description.model_validate(data.get("document")), data
+    except (LookupError, TypeError, AttributeError) as error:
+        raise Damage(f"its description of schema {schema} is incomplete") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "document"

@@ -87,7 +87,10 @@ def _to_srgb(colours: Image, profile: object, notes: list[str]) -> Image:
     if isinstance(profile, bytes) and profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if source.profile.xcolor_space.strip() == _SPACES[colours.mode]:
+            space = source.profile.xcolor_space.strip()
+            if (colours.mode, space) == ("L", "RGB"):  # cameras put their profile into grey pictures as well
+                colours = colours.convert("RGB")
+            if space == _SPACES[colours.mode]:
                 return _through(colours, source, notes)
         except (ImageCms.PyCMSError, *DECODER_ERRORS):
             notes.append("Its colour profile is damaged and was left out, so colours may be a little off.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.host.documents.schema import DocumentNewer, described, parse, to_json
+from studio.host.documents.schema import Damage, DocumentNewer, described, parse, to_json
 from tests.host.documents.samples import sample
 
 
@@ -28,6 +28,9 @@ def test_older_schemas_are_brought_forward_step_by_step() -> None:
     assert latest.view == sample().view
     with pytest.raises(DocumentNewer):
         parse(json.dumps(data).encode(), "a", {1: renamed})
+    del data["document"]
+    with pytest.raises(Damage, match="of schema 1 is incomplete"):
+        parse(json.dumps(data | {"schema": 1}).encode(), "a", {1: renamed})
 
 
 def test_the_description_is_what_was_agreed() -> None:
