@@ -19,8 +19,10 @@ from tests.bench.figure import Figure
 BENCHES = {
     "startup": "time to first paint and to ready",
     "lag": "how late the window answers while the engine works",
+    "canvas": "painting at 4096 x 4096: latency, also while the engine draws, and memory",
     "responses": "cancel, and replace on the quick lane",
     "sampling": "our sampling loop against diffusers'",
+    "gp_drag": "from a mouse move to the picture of a dragged Gaussian process, while a network trains",
     "accelerator": "our sampling against a diffusers pipeline, on the accelerator where there is one",
     "guidance": "cost of each kind of guidance against its arithmetic",
     "upsampling": "time to enlarge one picture",
