@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from studio.ml.gp.components import noise_apart
 from studio.ml.gp.dragging import Dragging, Moved
 from studio.ml.gp.exact import LeaveOneOut, Posterior, Prediction
 from studio.ml.gp.factor import Factor
 from studio.ml.gp.jet import Array
 from studio.ml.gp.kernel import Kernel
 from studio.ml.gp.model import Data, Model
+from studio.ml.gp.samples import STEADY
 from studio.ml.gp.threads import one_blas_thread
 
 GRID, EVERY = 400, 2
@@ -90,7 +92,7 @@ def grid(span: tuple[float, float]) -> Array:
 def answer(question: Question) -> Answer:
     """Condition the model on the data. Raises GPError."""
     one_blas_thread()
-    model, x = question.model, question.grid
+    model, x = noise_apart(question.model), question.grid
     posterior = Posterior.of(model, question.data)
     loo = posterior.leave_one_out() if 1 < len(question.data) <= LOO_LIMIT else None
     spread = prior_spread = None
@@ -115,7 +117,7 @@ class Grasp:
 def take(grasp: Grasp) -> Taken:
     """Factor all points but one, so that it can be moved. Raises GPError."""
     one_blas_thread()
-    question = grasp.question
+    question = replace(grasp.question, model=noise_apart(grasp.question.model))
     dragging = Dragging.of(question.model, question.data, grasp.index, question.grid)
     if not question.samples:
         return Taken(question, dragging)
@@ -146,5 +148,5 @@ def _pulled_spread(wanted: Pull, moved: Moved) -> Spread | None:
 
 def _root(covariance: Array, kernel: Kernel, at: Array) -> Array:
     """A lower triangular root. Where the data leave nothing open, rounding leaves a little: that much is added."""
-    rounding = 1e-9 * float(kernel.diagonal(at).max(initial=0.0))
-    return Factor.of(covariance + rounding * np.eye(len(at))).lower
+    rounding = np.full(len(at), STEADY * float(kernel.diagonal(at).max(initial=0.0)))
+    return Factor.of(covariance, rounding).lower

@@ -25,4 +25,4 @@ class Insight(QWidget):
 
     def show_evidence(self, evidence: Evidence) -> None:
         """While a point is dragged."""
-        self.likelihood.show_evidence(evidence)
+        self.likelihood.show_bars(evidence)

@@ -34,9 +34,13 @@ class LikelihoodCard(QWidget):
         layout.addWidget(self._bars)
         layout.addWidget(self._formula)
 
+    def show_bars(self, evidence: Evidence) -> None:
+        """Show these terms as bars; the formula follows when the hand rests (text is laid out anew at each change)."""
+        self._bars.show_evidence(evidence)
+
     def show_evidence(self, evidence: Evidence) -> None:
         """Show these terms."""
-        self._bars.show_evidence(evidence)
+        self.show_bars(evidence)
         self._formula.set_numbers(
             {
                 "total": f"{evidence.total:.2f}",

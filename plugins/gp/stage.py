@@ -10,13 +10,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ml.gp.exact import Prediction
 from studio.ml.gp.jet import Array
+from studio.ml.gp.samples import turned
 from studio_plugins.gp.answers import Answer, Pulled, Spread
 from studio_plugins.gp.document import Scene
 from studio_plugins.gp.function_plot import FunctionPlot
 from studio_plugins.gp.invitation import Invitation
-from studio_plugins.gp.motion import Orbits
 from studio_plugins.gp.tree import ruled
-from studio_plugins.gp.view import View
+from studio_plugins.gp.view import MOST_SAMPLES, View
 
 FRAME_MS = 33
 TURN_S = 12.0
@@ -38,7 +38,6 @@ class Stage(QWidget):
         self._prior: Spread | None = None
         self._shown: tuple[Array, Prediction, Prediction] | None = None
         self._noise = 0.0
-        self._orbits: dict[tuple[int, int, int], Orbits] = {}
         self.invitation = Invitation(self.plot)
         self.invitation.example.connect(self.example)
         self.invitation.opening.connect(self.opening)
@@ -102,14 +101,8 @@ class Stage(QWidget):
             if spread is None or not wanted or not self.view.samples:
                 belief.show_samples(np.empty(0), np.empty((0, 0)))
                 continue
-            z = self._orbit(len(spread.x)).at(self._angle)
+            z = turned(self.view.seed, len(spread.x), MOST_SAMPLES, self._angle)[:, : self.view.samples]
             belief.show_samples(spread.x, spread.mean[:, None] + spread.root @ z)
-
-    def _orbit(self, dimensions: int) -> Orbits:
-        key = (dimensions, self.view.samples, self.view.seed)
-        if key not in self._orbits:
-            self._orbits = {key: Orbits.drawn(*key)}
-        return self._orbits[key]
 
     # --- motion ---
 
