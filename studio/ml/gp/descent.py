@@ -1,9 +1,9 @@
 """scipy's L-BFGS-B one evaluation at a time, as a generator and without a thread.
 
-scipy runs its optimiser to the end and asks for values through a callback. Here a value that is not known yet leaves the
-optimiser by an exception; the generator computes and yields it, then runs the optimiser again from the start with all
-known values at hand. L-BFGS-B is deterministic, so it asks for the same points again and gets one further. Repeating
-k look-ups for the k-th evaluation costs microseconds each: little beside one evaluation, and only public API is used.
+scipy runs its optimiser to the end and asks for values through a callback. Here a point whose value is not known yet
+leaves the optimiser by an exception; the generator computes and yields it, then runs the optimiser again from the start
+with all known values at hand. L-BFGS-B is deterministic, so it asks for the same points again and gets one further. The
+k-th evaluation repeats k look-ups of some 30 us: little beside an evaluation, and nothing but public API is used.
 """
 
 from __future__ import annotations

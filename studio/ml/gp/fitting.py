@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 class FitStep(NamedTuple):
     """One evaluation. run: 0 is from the given hyper-parameters, the others from random ones; iteration: accepted steps
-    of this run before; value: log p(y, theta), far below the others without a Cholesky factor; best: of all runs so far.
+    of this run before; value: log p(y, theta), far below the rest without a Cholesky factor; best: of all runs so far.
     """
 
     run: int

@@ -143,7 +143,7 @@ class Kernel(ABC):
         changes = {}
         for hyper in self.hyper:
             old = getattr(self, hyper.name)
-            new = tuple(math.exp(next(rest)) if hyper.positive else next(rest) for _ in _each(old))
+            new = tuple(at_theta(value, next(rest)) if hyper.positive else next(rest) for value in _each(old))
             changes[hyper.name] = new if isinstance(old, tuple) else new[0]
         kernel = dataclasses.replace(self, **changes) if changes else self
         parts = self.parts
@@ -300,6 +300,11 @@ class Scale(Kernel):
     def __str__(self) -> str:
         inner = f"({self.kernel})" if isinstance(self.kernel, Sum | Product) else str(self.kernel)
         return f"{written(self.variance)}*{inner}"
+
+
+def at_theta(value: float, theta: float) -> float:
+    """exp(theta), or the value itself where that is its logarithm: a hyper-parameter that rests does not drift."""
+    return value if theta == math.log(value) else math.exp(theta)
 
 
 def inner_product(weights: Array, matrix: Array) -> float:

@@ -33,6 +33,10 @@ class Mean(ABC):
     def design(self, x: Array) -> Array:
         """dm/dtheta at points [n, d] -> [n, p]."""
 
+    @abstractmethod
+    def slope(self, axis: int) -> float:
+        """dm/dx along one input dimension, the same everywhere."""
+
     def __call__(self, x: Array) -> Array:
         value: Array = self.design(x) @ self.theta
         return value
@@ -55,6 +59,9 @@ class ZeroMean(Mean):
 
     def design(self, x: Array) -> Array:
         return np.empty((len(x), 0))
+
+    def slope(self, axis: int) -> float:
+        return 0.0
 
     def __call__(self, x: Array) -> Array:
         return np.zeros(len(x))
@@ -80,6 +87,9 @@ class ConstantMean(Mean):
     def design(self, x: Array) -> Array:
         return np.ones((len(x), 1))
 
+    def slope(self, axis: int) -> float:
+        return 0.0
+
 
 @dataclass(frozen=True)
 class LinearMean(Mean):
@@ -104,3 +114,6 @@ class LinearMean(Mean):
         if x.shape[1] != len(self.slopes):
             raise BadKernel(f"The mean has {len(self.slopes)} slopes, but the inputs have {x.shape[1]} dimensions")
         return np.hstack([np.ones((len(x), 1)), x])
+
+    def slope(self, axis: int) -> float:
+        return self.slopes[axis]

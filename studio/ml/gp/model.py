@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from studio.ml.gp.errors import BadData, BadKernel
 from studio.ml.gp.jet import Array
-from studio.ml.gp.kernel import Kernel, Parameter
+from studio.ml.gp.kernel import Kernel, Parameter, at_theta
 from studio.ml.gp.mean import Mean, ZeroMean
 
 NOISE = Parameter("noise", 0.0, True, 1e-10, 1e5)
@@ -43,7 +43,7 @@ class Model:
         """The same model at other hyper-parameters [p]."""
         first = len(theta) - len(self.mean.theta)
         last = first - (self.noise > 0)
-        noise = math.exp(theta[last]) if self.noise else 0.0
+        noise = at_theta(self.noise, float(theta[last])) if self.noise else 0.0
         return Model(self.kernel.with_theta(theta[:last]), noise, self.mean.with_theta(theta[first:]))
 
     def parameters(self) -> tuple[Parameter, ...]:

@@ -18,9 +18,10 @@ from studio.ml.gp.exact import Evidence, Posterior
 from studio.ml.gp.jet import Array
 from studio.ml.gp.kernel import Parameter
 from studio.ml.gp.model import Data, Model
+from studio.ml.gp.starting import plausible
 
 WIDENED = 1e3
-"""A parameter may move this many times away from its start at least, whatever its usual bounds: units may be anything."""
+"""A parameter may move this many times away from its start, whatever its usual bounds: units may be anything."""
 
 
 class Prior(ABC):
@@ -77,7 +78,7 @@ class Freedom:
 
 
 class Objective:
-    """log p(y, theta) as a function of the free part of theta. Raises GPError for names that the model does not have."""
+    """log p(y, theta) as a function of the free part of theta. Raises GPError for names the model does not have."""
 
     def __init__(self, model: Model, data: Data, freedom: Freedom | None = None) -> None:
         self.model, self.data, self.freedom = model, data, freedom or Freedom()
@@ -90,7 +91,8 @@ class Objective:
     @property
     def start(self) -> Array:
         """The free hyper-parameters [p] of the model as it was given, moved into their bounds."""
-        return np.clip(self.model.theta[self._free], self.bounds[:, 0], self.bounds[:, 1])
+        start: Array = np.clip(self.model.theta[self._free], self.bounds[:, 0], self.bounds[:, 1])
+        return start
 
     def model_at(self, free: Array) -> Model:
         """The model with its free hyper-parameters [p] set."""
@@ -118,10 +120,14 @@ class Objective:
         return sum(value for value, _ in terms), np.array([slope for _, slope in terms])
 
     def random_start(self, rng: np.random.Generator) -> Array:
-        """A start within the bounds, within a factor of 100 of the given values (or a spread of the inputs)."""
-        reach = np.array([math.log(100) if p.positive else np.ptp(self.data.x) / 2 for p in self.parameters])
-        moved = self.start + reach * rng.uniform(-1, 1, len(reach))
-        return np.clip(moved, self.bounds[:, 0], self.bounds[:, 1])
+        """A start within the bounds, drawn from what the data make plausible (`starting.plausible`)."""
+        ranges = [plausible(parameter, self.data) for parameter in self.parameters]
+        low, high = np.array([
+            (math.log(low), math.log(high)) if p.positive else (low, high)
+            for p, (low, high) in zip(self.parameters, ranges, strict=True)
+        ]).T  # fmt: skip
+        start: Array = np.clip(rng.uniform(low, high), self.bounds[:, 0], self.bounds[:, 1])
+        return start
 
 
 def _check_names(parameters: tuple[Parameter, ...], freedom: Freedom) -> None:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from studio.ml.gp.dot_product import Linear
 from studio.ml.gp.errors import GPError
 from studio.ml.gp.fitting import Fitted, fit
 from studio.ml.gp.kernel import Kernel, Product, Scale, Sum
+from studio.ml.gp.mean import Mean, ZeroMean
 from studio.ml.gp.model import Data, Model
 from studio.ml.gp.oscillating import Periodic
 from studio.ml.gp.starting import likely_period
@@ -26,8 +28,8 @@ NOISE_SHARE = 0.1
 
 
 class Node(NamedTuple):
-    """One kernel of the tree. parent: its index in the tree, None for the base kernels; bic: nan until it is fitted, inf
-    where no fit succeeded; evidence: the log marginal likelihood.
+    """One kernel of the tree. parent: its index in the tree, None for the base kernels; evidence: the log marginal
+    likelihood; bic: nan until it is fitted, inf where no fit succeeded.
     """
 
     parent: int | None
@@ -46,9 +48,12 @@ class Growth(NamedTuple):
 
 
 def search(
-    data: Data, rounds: int = 3, iterations: int = 60, seed: int = 0
+    data: Data, mean: Mean | None = None, *, rounds: int = 3, iterations: int = 100
 ) -> Generator[Growth, None, Growth]:
-    """Grow the tree; one `next()` is one evaluation of one fit. Raises GPError for fewer than three points."""
+    """Grow the tree; one `next()` is one evaluation of one fit. mean: the mean function of every model, zero if None.
+
+    Raises GPError for fewer than three points.
+    """
     if len(data) < 3:
         raise GPError("A search needs three points or more: fewer say nothing about structure")
     bases = _bases(data)
@@ -64,10 +69,11 @@ def search(
             if name in tried:
                 continue
             tried.add(name)
-            model = Model(grown, noise if before is None else tree[before].model.noise)
+            started = Model(grown, noise, mean or ZeroMean()) if before is None else tree[before].model
+            model = replace(started, kernel=grown)
             tree.append(Node(before, name, model, math.nan, math.nan))
             at = len(tree) - 1
-            tree[at] = yield from _fitted(tree, at, best, data, iterations, seed)
+            tree[at] = yield from _fitted(tree, at, best, data, iterations)
             if math.isfinite(tree[at].bic) and (best is None or tree[at].bic < tree[best].bic):
                 best = at
         if best == before:
@@ -91,10 +97,10 @@ def structure(kernel: Kernel) -> str:
 
 
 def _fitted(
-    tree: list[Node], at: int, best: int | None, data: Data, iterations: int, seed: int
+    tree: list[Node], at: int, best: int | None, data: Data, iterations: int
 ) -> Generator[Growth, None, Node]:
     node = tree[at]
-    steps = fit(node.model, data, iterations=iterations, seed=seed)
+    steps = fit(node.model, data, iterations=iterations)
     while True:
         try:
             step = next(steps)

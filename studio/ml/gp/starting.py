@@ -1,4 +1,4 @@
-"""Hyper-parameters to begin with, read off the data: units differ by any factor, and fits only climb the nearest hill."""
+"""Hyper-parameters to begin with, read off the data: units may be anything, and a fit climbs the nearest hill."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.signal import lombscargle
 
 from studio.ml.gp.jet import Array
-from studio.ml.gp.kernel import Kernel
+from studio.ml.gp.kernel import Kernel, Parameter
 from studio.ml.gp.model import Data
 from studio.ml.gp.oscillating import Periodic
 
@@ -17,7 +17,7 @@ LONGEST = 2000
 
 
 def scaled_to(kernel: Kernel, data: Data) -> Kernel:
-    """The kernel with its units those of the data: lengths and periods times the spread of x, variances times that of y.
+    """The kernel in the units of the data: lengths and periods times the spread of x, variances times that of y.
 
     Written for x and y of standard deviation 1, it then fits data of any scale.
     """
@@ -28,6 +28,25 @@ def scaled_to(kernel: Kernel, data: Data) -> Kernel:
     for i, parameter in enumerate(kernel.parameters()):
         theta[i] += np.log(factors.get(parameter.name.split(".")[1].split("[")[0], 1.0))
     return kernel.with_theta(theta)
+
+
+def plausible(parameter: Parameter, data: Data) -> tuple[float, float]:
+    """The range in which to look for a hyper-parameter first, in its own unit.
+
+    Lengths and periods from the mean gap between points to twice their extent; variances from a thousandth of that of y
+    to three times it; places within the inputs; anything else within a factor of ten.
+    """
+    kind = parameter.name.split(".")[-1].split("[")[0]
+    extent = float(np.ptp(data.x, axis=0).mean()) if len(data) else 0.0
+    height = float(data.y.var()) if len(data) else 0.0
+    if kind in ("length", "period") and extent:
+        return extent / len(data), 2 * extent
+    if kind in ("variance", "value", "noise") and height:
+        return 1e-3 * height, 3 * height
+    if kind in ("location", "center", "start") and extent:
+        return float(data.x.min()), float(data.x.max())
+    value = parameter.value
+    return (value / 10, value * 10) if parameter.positive else (value - abs(value), value + abs(value))
 
 
 def likely_period(data: Data) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 
 from studio.ml.gp.errors import GPError
 from studio.ml.gp.exact import Posterior, Prediction
+from studio.ml.gp.factor import Factor
 from studio.ml.gp.jet import Array
 from studio.ml.gp.model import Model
 from studio.ml.gp.nuts import Draw, Leap, nuts
@@ -55,7 +56,7 @@ def laplace(objective: Objective, top: Array) -> Generator[int, None, HyperGauss
         ahead, behind = objective(top + step)[1], objective(top - step)[1]
         rows.append((behind - ahead) / (2 * STEP))
         yield i + 1
-    hessian = np.array(rows).reshape(len(top), len(top))
+    hessian: Array = np.array(rows).reshape(len(top), len(top))
     hessian = 0.5 * (hessian + hessian.T)
     if len(top) and np.linalg.eigvalsh(hessian).min() <= 0:
         raise GPError(
@@ -64,7 +65,8 @@ def laplace(objective: Objective, top: Array) -> Generator[int, None, HyperGauss
         )
     names = tuple(p.name for p in objective.parameters)
     positive = tuple(p.positive for p in objective.parameters)
-    return HyperGaussian(names, positive, top, np.linalg.inv(hessian))
+    covariance = Factor.of(hessian).solve(np.eye(len(top)))
+    return HyperGaussian(names, positive, top, covariance)
 
 
 def sampled(objective: Objective, draws: int, *, warmup: int = 200, seed: int = 0) -> Iterator[Leap | Draw]:
