@@ -101,9 +101,9 @@ def over(layers: list[LayerContent]) -> np.ndarray:
 
 
 def test_flattening_is_the_definition_to_a_level_or_two() -> None:
-    layers = [LayerContent(str(i), noise(40, 30, 4, seed=i), opacity=opacity) for i, opacity in enumerate((1.0, 0.5, 0.85))]
+    layers = [LayerContent(str(i), noise(150, 30, 4, seed=i), opacity=opacity) for i, opacity in enumerate((1.0, 0.5, 0.85))]
     hidden = [replace(layers[1], visible=False), replace(layers[2], opacity=0.0)]
-    found = flatten(DocumentContent(30, 40, (layers[0], *hidden, *layers[1:])))
+    found = flatten(DocumentContent(30, 150, (layers[0], *hidden, *layers[1:])))
     expected = over(layers)
     assert np.abs(found[..., 3] - expected[..., 3]).max() <= 1.5
     seen = expected[..., 3] > 64  # where little is to be seen, a level of alpha is many of colour
@@ -111,12 +111,12 @@ def test_flattening_is_the_definition_to_a_level_or_two() -> None:
 
 
 def test_what_nothing_covers_stays_to_the_bit() -> None:
-    photo = noise(40, 30, 4)
+    photo = noise(150, 30, 4)
     photo[..., 3] = 255
     patch = np.zeros_like(photo)
     patch[10:20, 5:9] = noise(10, 4, 4, seed=1)
     patch[10:20, 5:9, 3] = 255
-    found = flatten(DocumentContent(30, 40, (LayerContent("photo", photo), LayerContent("patch", patch))))
+    found = flatten(DocumentContent(30, 150, (LayerContent("photo", photo), LayerContent("patch", patch))))
     expected = photo.copy()
     expected[10:20, 5:9] = patch[10:20, 5:9]
     assert np.array_equal(found, expected)
