@@ -8,6 +8,7 @@ from typing import Literal
 
 Mode = Literal["replace", "refine", "extend", "remove"]
 Method = Literal["trained", "replace_x0", "replace_x_t"]
+Waiting = Literal["none", "model", "sequential"]
 ColourMatch = Literal["off", "mean", "mean and spread", "membrane"]
 
 MODES: Mapping[str, str] = MappingProxyType(
@@ -18,6 +19,9 @@ METHODS: Mapping[str, str] = MappingProxyType(
 )
 COLOUR_MATCHES: Mapping[str, str] = MappingProxyType(
     {"off": "Off", "mean": "Mean", "mean and spread": "Mean and spread", "membrane": "Smooth membrane"}
+)
+OFFLOADS: Mapping[str, str] = MappingProxyType(
+    {"none": "None", "model": "Whole parts", "sequential": "Layer by layer"}
 )
 OFF = "off"
 """The up-sampler of a run without a second stage."""

@@ -46,7 +46,7 @@ class Painted:
     x_t: Pixels | None = None
     pictures: Pixels | None = None
     guidance: float | None = None
-    evaluations: int = 1
+    evaluations: float = 1
     stage: Stage = "base"
 
     @property

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from studio.engine import Event, JobContext, Log, Offload
 from studio.models.catalog import ModelUnreadable, find_models, is_checkpoint, locate, read_info
 from studio.models.companions import open_upsampler
+from studio.models.external import is_external, open_external
 from studio.models.opening import open_drawing, open_folder
 from studio_plugins.inpaint.choices import MODELS
+from studio_plugins.inpaint.external_painter import ExternalPainter
 from studio_plugins.inpaint.inputs import InpaintInputs
 from studio_plugins.inpaint.painters import Enlarger, GlidePainter, Painter
 from studio_plugins.inpaint.request import DIGEST_OF, PIXELS_OF, InpaintRequest
@@ -68,6 +70,11 @@ def open_painter(request: InpaintRequest, ctx: JobContext) -> Generator[Event | 
     from studio.ml.diffusion.inpainting import Inpainter
     from studio.ml.diffusion.text_model import TextModel
 
+    if (yield Offload(is_external, request.model)):
+        public = yield from open_external(
+            request.model, ctx, precision=request.precision, offload=request.offload, tiling=request.tiling
+        )
+        return ExternalPainter(public)
     place = locate(request.model)
     info = None if is_checkpoint(place) else read_info(place, bundled=False)
     kind = info.kind if info is not None else ""

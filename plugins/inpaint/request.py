@@ -12,7 +12,9 @@ from studio.models.fields import (
     seed_field, steps_field,
 )  # fmt: skip
 from studio_plugins.inpaint.applies import idle_fields
-from studio_plugins.inpaint.choices import COLOUR_MATCHES, METHODS, MODES, OFF, ColourMatch, Method, Mode
+from studio_plugins.inpaint.choices import (
+    COLOUR_MATCHES, METHODS, MODES, OFF, OFFLOADS, ColourMatch, Method, Mode, Waiting,
+)  # fmt: skip
 
 DIGEST_OF: Mapping[str, str] = MappingProxyType({"model": "model_sha256", "upsample": "upsampler_sha256"})
 """Which field holds the digest of the weights that another field names."""
@@ -185,6 +187,42 @@ class InpaintRequest(Request):
     )
     eta: float = eta_field()
     precision: Precision = precision_field()
+    scheduler: str = ui(
+        "default",
+        title="Scheduler",
+        help="How a public model removes the noise; default is what its authors chose.",
+        widget="choice",
+        choices_from="schedulers",
+        min_length=1,
+        group="Public models",
+        advanced=True,
+    )
+    loras: tuple[str, ...] = ui(
+        (),
+        title="LoRA files",
+        help="Adapters for a public model: the place of each file, and perhaps its weight, “style.safetensors : 0.8”.",
+        sweepable=False,
+        group="Public models",
+        advanced=True,
+    )
+    offload: Waiting = ui(
+        "none",
+        title="Offload",
+        help="Which parts of a public model wait in main memory while they are not used; saves memory on the device.",
+        widget="choice",
+        choices=OFFLOADS,
+        sweepable=False,
+        group="Public models",
+        advanced=True,
+    )
+    tiling: bool = ui(
+        False,
+        title="Tiles",
+        help="Pictures of a public model are coded in tiles, which takes less memory for large ones.",
+        sweepable=False,
+        group="Public models",
+        advanced=True,
+    )
     picture: str = _file("Picture", "The file of the picture to change.")
     mask: str = _file("Mask", "The file of the selection, as large as the picture: white = draw here, black = keep.")
     hints: str = _file("Paint hints", "The file of a transparent picture laid over the picture before it is refined.")

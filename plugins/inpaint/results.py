@@ -23,7 +23,7 @@ class Cost:
     """What drawing took: steps of all stages, evaluations of the networks per picture, seconds without waiting."""
 
     steps: int = 0
-    evaluations: int = 0
+    evaluations: float = 0
     seconds: float = 0.0
 
     def after(self, step: Painted, seconds: float) -> Cost:
@@ -38,7 +38,7 @@ class Cost:
     def stored(cls, metrics: Mapping[str, Any]) -> Cost:
         """The cost kept with a result."""
         return cls(
-            int(metrics.get("steps", 0)), int(metrics.get("evaluations", 0)), float(metrics.get("seconds", 0.0))
+            int(metrics.get("steps", 0)), float(metrics.get("evaluations", 0)), float(metrics.get("seconds", 0.0))
         )
 
 

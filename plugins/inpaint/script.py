@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.models.catalog import is_checkpoint, read_info
+from studio.models.external import is_external
+from studio_plugins.inpaint.external_painter import lora_of
 from studio_plugins.inpaint.inputs import FILE_OF
 from studio_plugins.inpaint.request import InpaintRequest
 
@@ -40,7 +42,16 @@ picture = np.array(image.convert("RGBA" if image.has_transparency_data else "RGB
 {selection}
 # what the network sees: a square around the selection, at its own size
 margins = Margins(padding={padding!r}, grow={grow!r}, feather={feather!r}, paste={paste_grow!r}, blend={blend!r})
-view = look(picture, selection, model.image_size, native={native}, margins=margins, whole={whole!r}, hints=hints)
+view = look(picture, selection, {size}, native={native}, margins=margins, whole={whole!r}, hints=hints)
+{sample}
+patches = [colour_matched(patch, view.truth, view.drawn, view.ring, {colour_match!r}) for patch in drawn]
+{second}
+OUT.mkdir(parents=True, exist_ok=True)
+for seed, patch in zip(SEEDS, patches):
+    Image.fromarray(paste_back(picture, patch, view.region, view.composite)).save(OUT / f"{{seed}}.png")
+    print("saved", OUT / f"{{seed}}.png")
+'''
+_SAMPLE = '''\
 shown = as_tensor(view.picture[None]).to(DEVICE)
 keep = torch.from_numpy(view.keep)[None, None]
 prompts = [PROMPT] * len(SEEDS)
@@ -52,16 +63,17 @@ steps = model.sample(
 )
 for step in steps:
     print(f"step {{step.index + 1}} of {{step.total}}, t = {{step.t}}")
-patches = [
-    colour_matched(patch, view.truth, view.drawn, view.ring, {colour_match!r})
-    for patch in to_pixels(step.x.float().permute(0, 2, 3, 1).cpu().numpy())
-]
-{second}
-OUT.mkdir(parents=True, exist_ok=True)
-for seed, patch in zip(SEEDS, patches):
-    Image.fromarray(paste_back(picture, patch, view.region, view.composite)).save(OUT / f"{{seed}}.png")
-    print("saved", OUT / f"{{seed}}.png")
-'''
+drawn = to_pixels(step.x.float().permute(0, 2, 3, 1).cpu().numpy())'''
+_SAMPLE_EXTERNAL = '''\
+fills = "inpaint" in model.capabilities or {fills!r}
+asked = Asked(
+    PROMPT, tuple(SEEDS), negative={negative!r}, steps={steps!r}, scale={guidance_scale!r},
+    width=view.size, height=view.size, scheduler={scheduler!r}, image=view.picture, mask=view.soft if fills else None,
+    strength={strength!r}, loras=({loras}),
+)
+for step in model.sample(asked):
+    print(f"step {{step.index + 1}} of {{step.total}}")
+drawn = step.pictures'''
 _SECOND = '''
 # the second stage enlarges what was drawn
 for step in upsampler.sample(as_tensor(np.stack(patches)).to(DEVICE), prompts, SEEDS):
@@ -73,11 +85,13 @@ _REFINE = """\
 visited, noise = sampling.schedule(model.schedule), model.noise(prompts, SEEDS)
 start = start_from(shown, {strength!r}, visited, model.schedule, noise)"""
 _IMPORTS = {
-    "studio.host.pictures": {"to_pixels"},
     "studio.ml.diffusion.compositing": {"colour_matched", "paste_back"},
     "studio.ml.diffusion.regions": {"Margins"},
-    "studio.ml.diffusion.sampling": {"Sampling"},
     "studio.ml.diffusion.views": {"look"},
+}
+_OF_OURS = {
+    "studio.host.pictures": {"to_pixels"},
+    "studio.ml.diffusion.sampling": {"Sampling"},
     "studio.ml.evaluation.oracle": {"as_tensor"},
 }
 
@@ -88,19 +102,18 @@ def script(
     """Python source. provenance fixes device, number format and threads; files are those of the stored result, which
     hold the pixels that the run began with."""
     made, kept = provenance or {}, files or {}
-    imports = {module: set(names) for module, names in _IMPORTS.items()}
-    model = _model(request, imports)
-    if request.mode == "refine":
+    external = is_external(request.model)
+    imports = {module: set(names) for module, names in (_IMPORTS if external else _IMPORTS | _OF_OURS).items()}
+    model = (_external_model if external else _model)(request, imports)
+    if request.mode == "refine" and not external:
         imports["studio.ml.diffusion.image2image"] = {"start_from"}
-    if request.upsampled:
+    if request.upsampled and not external:
         imports["studio.ml.diffusion.upsampling"] = {"load_upsampler"}
         opened = f"load_upsampler({_place(request.upsample, imports)}, device=DEVICE, dtype=DTYPE)"
         model += f"\nupsampler = {opened}{_check('upsampler', request.upsampler_sha256)}"
     device, threads = str(made.get("device", "")), made.get("threads")
     fields = request.to_dict() | {
         "prompt": request.condition,
-        "scale": request.scale,
-        "negative": request.negative,
         "picture": str(kept.get(FILE_OF["picture"], request.picture)),
         "mask": str(kept.get(FILE_OF["mask"], request.mask)),
         "model": model,
@@ -115,10 +128,37 @@ def script(
         device=repr(device) if device else '"cuda" if torch.cuda.is_available() else "cpu"',
         dtype=request.precision if request.precision != "auto" else str(made.get("dtype", "")) or "float32",
         selection=_selection(request, kept),
-        native="upsampler.image_size" if request.upsampled else "None",
-        start=_REFINE.format(strength=request.strength) if request.mode == "refine" else "start = None",
-        second=_SECOND if request.upsampled else "",
+        size="model.native_size" if external else "model.image_size",
+        native="upsampler.image_size" if request.upsampled and not external else "None",
+        sample=_sample_external(request) if external else _sample(request),
+        second=_SECOND if request.upsampled and not external else "",
     )
+
+
+def _sample(request: InpaintRequest) -> str:
+    """Lines that make `drawn` of the view, by a network of the studio's own."""
+    start = _REFINE.format(strength=request.strength) if request.mode == "refine" else "start = None"
+    fields = request.to_dict() | {"scale": request.scale, "negative": request.negative, "start": start}
+    return _SAMPLE.format(**fields)
+
+
+def _sample_external(request: InpaintRequest) -> str:
+    """Lines that make `drawn` of the view, by a public model."""
+    fields = request.to_dict() | {
+        "negative": request.negative,
+        "fills": request.mode != "refine",
+        "strength": request.strength if request.mode == "refine" else 1.0,
+        "loras": "".join(f"Lora(Path({str(lora.file)!r}), {lora.weight!r}), " for lora in map(lora_of, request.loras)),
+    }
+    return _SAMPLE_EXTERNAL.format(**fields)
+
+
+def _external_model(request: InpaintRequest, imports: dict[str, set[str]]) -> str:
+    """The line that opens a public model."""
+    imports["studio.ml.diffusion.external.asked"] = {"Asked", "Lora"} if request.loras else {"Asked"}
+    imports["studio.ml.diffusion.external.loading"] = {"load_external"}
+    how = f"offload={request.offload!r}, tiling={request.tiling!r}"
+    return f"model = load_external(Path({request.model!r}), device=DEVICE, dtype=DTYPE, {how})"
 
 
 def _selection(request: InpaintRequest, kept: Mapping[str, Path]) -> str:
