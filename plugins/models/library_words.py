@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from studio.ml.diffusion.external.headers import FORMATS
 from studio.models.library.families import title_of
 from studio.models.library.holding import Holding
 from studio_plugins.models.words import size_text
@@ -63,10 +64,6 @@ PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Kind of a model -> ids of the panels that open it."""
 
-_FORMATS = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "F8_E5M2": "float8",
-}  # fmt: skip
-
 
 def kind_text(holding: Holding) -> str:
     """What it is, on one line."""
@@ -108,4 +105,4 @@ def abilities_text(abilities: tuple[str, ...]) -> str:
 def formats_text(formats: Mapping[str, int]) -> str:
     """Number formats, the most frequent first."""
     ordered = sorted(formats, key=lambda name: -formats[name])
-    return ", ".join(_FORMATS.get(name, name.lower()) for name in ordered)
+    return ", ".join(FORMATS.get(name, name.lower()) for name in ordered)

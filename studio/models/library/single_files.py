@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from studio.ml.diffusion.safetensors_header import Header, HeaderUnreadable, read_header
 from studio.models.library.families import FAMILIES, decoder_peak, family_of_width, flux_abilities, unet_abilities
-from studio.models.library.header import Header, HeaderUnreadable, read_header
 from studio.models.library.holding import Holding, Kind, Source
 from studio.models.library.weights import PICKLES, pickle_words
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from studio.host import atomic
 from studio.host.atomic import FileUnwritable
 from studio.host.paths import DataPaths
+from studio.ml.diffusion.safetensors_header import Header, HeaderUnreadable, read_header
 from studio.models.library.cards import card_file, licence_of
-from studio.models.library.header import Header, HeaderUnreadable, read_header
 from studio.models.library.holding import Holding, Source
 from studio.models.library.hub_cache import Repository, Snapshot, cache_folder, repositories
 from studio.models.library.pipelines import recognise_pipeline

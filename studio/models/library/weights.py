@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.models.library.header import HeaderUnreadable, read_header
+from studio.ml.diffusion.safetensors_header import HeaderUnreadable, read_header
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 _NAMES = ("diffusion_pytorch_model", "model")

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from studio.models.library.cards import licence_in, licence_of, split_card
 from studio.models.library.families import DECODER_CHANNELS, FAMILIES, decoder_peak
-from studio.models.library.header import HeaderUnreadable, read_header
+from studio.ml.diffusion.safetensors_header import HeaderUnreadable, read_header
 from studio.models.library.holding import Holding
 from studio.models.library.pipelines import recognise_pipeline
 from studio.models.library.single_files import missing_shards, recognise_file
@@ -52,7 +52,8 @@ def test_a_header_says_what_the_formats_own_library_reads(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "content",
     [b"", b"abc", b"\xff" * 100, (2).to_bytes(8, "little") + b"[]", (5).to_bytes(8, "little") + b"{...}", (30).to_bytes(8, "little") + b"{}",
-     (len(b'{"a":{"dtype":"F16"}}')).to_bytes(8, "little") + b'{"a":{"dtype":"F16"}}', b"\x00" * 64],
+     (len(b'{"a":{"dtype":"F16"}}')).to_bytes(8, "little") + b'{"a":{"dtype":"F16"}}', b"\x00" * 64,
+     (64).to_bytes(8, "little") + b'{"a":{"dtype":"F16","shape":[-1],"data_offsets":[0,2]}}'.ljust(64) + b"xx"],
 )  # fmt: skip
 def test_what_is_no_header_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.safetensors"

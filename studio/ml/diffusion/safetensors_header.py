@@ -18,7 +18,11 @@ _LENGTH = 8
 
 
 class HeaderUnreadable(ValueError):
-    """Not a safetensors file, or a damaged one; the message says which."""
+    """Not a safetensors file, or a damaged one; `reason` says in what."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"“{path.name}” is damaged or no safetensors file ({reason}).")
+        self.reason = reason
 
 
 class Tensor(NamedTuple):
@@ -63,12 +67,12 @@ def read_header(path: Path) -> Header:
         file.seek(0)
         length = int.from_bytes(file.read(_LENGTH), "little")
         if not 2 <= length <= min(_MAX_HEADER, max(0, found - _LENGTH)):
-            raise HeaderUnreadable(f"“{path.name}” is no safetensors file, or only its first bytes are here.")
+            raise HeaderUnreadable(path, "its end is missing" if 2 <= length <= _MAX_HEADER else "it does not begin like one")
         raw = file.read(length)
     try:
         return _parsed(json.loads(raw), _LENGTH + length, found)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise HeaderUnreadable(f"“{path.name}” has a damaged header ({type(error).__name__}).") from error
+        raise HeaderUnreadable(path, "its header makes no sense") from error
 
 
 def _parsed(table: dict[str, Any], begin: int, found: int) -> Header:
@@ -76,5 +80,7 @@ def _parsed(table: dict[str, Any], begin: int, found: int) -> Header:
     tensors = {
         name: Tensor(str(entry["dtype"]), tuple(int(side) for side in entry["shape"])) for name, entry in table.items()
     }
+    if any(side < 0 for tensor in tensors.values() for side in tensor.shape):
+        raise ValueError("a negative shape")
     end = max((int(entry["data_offsets"][1]) for entry in table.values()), default=0)
     return Header(tensors, {str(k): str(v) for k, v in metadata.items()}, begin + end, found)
