@@ -17,7 +17,8 @@ from studio.ml.linear.problem import Array, Problem
 
 _CELLS = 40_000_000
 """Predictors worked out for one picture at most; larger data get a coarser one."""
-_MARGIN = 0.18
+_MARGIN = 0.6
+"""How far the plane goes on beyond the balls, in their widths."""
 _ANGLES = 361
 _SWEEPS = 500
 
@@ -51,7 +52,7 @@ class LossPlane:
 
 
 def loss_plane(
-    problem: Problem, fit: Fit, strength: float, mixes: tuple[float, ...], pair: tuple[int, int], output: int = 0, *, cells: int = 81
+    problem: Problem, fit: Fit, strength: float, mixes: tuple[float, ...], pair: tuple[int, int], output: int = 0, *, cells: int = 121
 ) -> LossPlane:
     """The plane of the coefficients of features `pair` in class `output`, with one optimum for each α of `mixes`.
 
@@ -92,6 +93,13 @@ def _losses(problem: Problem, fit: Fit, pair: tuple[int, int], output: int, u: A
     eta = fit.predictor(problem.X)
     first, second = (problem.X[:, feature] for feature in pair)
     eta[:, output] -= first * fit.coef[output, pair[0]] + second * fit.coef[output, pair[1]]
+    if problem.family == "linear":  # a quadratic of u and v, whose six numbers say it all
+        residual = problem.y - eta[:, 0]
+        a, b, c = (float(x @ y) / problem.n for x, y in ((first, first), (first, second), (second, second)))
+        d, e, f = (float(x @ residual) / problem.n for x in (first, second, residual))
+        U, V = u[:, None], v[None, :]
+        quadratic: Array = 0.5 * (f + a * U**2 + 2 * b * U * V + c * V**2) - d * U - e * V
+        return quadratic
     found = np.empty((len(u), len(v)))
     for i, value in enumerate(u):
         moved = np.repeat(eta[None], len(v), axis=0)

@@ -121,8 +121,9 @@ def test_the_ball_touches_the_loss_where_the_fit_is(name, family):
     assert outward[0] == pytest.approx(outward[1], rel=1e-4) == pytest.approx(penalty.strength, rel=1e-3)
 
 
-def test_the_plane_holds_the_true_losses():
-    problem = problem_of("sparse", "logistic")
+@pytest.mark.parametrize("family", ["linear", "logistic", "multinomial"])
+def test_the_plane_holds_the_true_losses(family):
+    problem = problem_of("sparse", family)
     fit = solve(problem, Penalty(0.05, 0.5))
     plane = loss_plane(problem, fit, 0.05, (0.5,), (0, 3), cells=21)
     coef = fit.coef.copy()

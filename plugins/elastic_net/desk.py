@@ -1,0 +1,101 @@
+"""Between the controls and the engine: asks for fits while settings change, follows cross-validation, keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.engine import ErrorInfo, Priority, Task
+from studio.host.context import PanelContext
+from studio.host.desk import TaskDesk
+from studio.ml.linear.problem import Problem
+from studio_plugins.elastic_net import jobs
+from studio_plugins.elastic_net.jobs import KeepOrder, Order, TableRead
+from studio_plugins.elastic_net.request import ElasticNetRequest
+from studio_plugins.elastic_net.results import Answer, Kept, Validated
+
+QUICK = 200_000
+"""Entries of a linear problem whose whole path is worked out within some ten milliseconds."""
+
+
+class Desk(TaskDesk):
+    """Signals: `answered` (Answer), `validated` (Validated or None), `table` (TableRead, whether it was just opened),
+    `unable` (why there is no fit)."""
+
+    answered = Signal(object)
+    validated = Signal(object)
+    table = Signal(object, bool)
+    unable = Signal(str)
+
+    def __init__(self, context: PanelContext, parent: QObject) -> None:
+        super().__init__(context, parent)
+        self.answer: Answer | None = None
+        self.curve: Validated | None = None
+        self._choose_table = False
+
+    # --- asking ---
+
+    def ask(self, request: ElasticNetRequest, page: str) -> None:
+        """Fit these settings; an earlier question that is not yet answered is dropped."""
+        known = self.answer.known if self.answer is not None else None
+        order = Order(request, known, plane=page == "ball", updates=page == "steps")
+        small = known is not None and known.holds_data(request) and _is_quick(known.problem)
+        lane = {"lane": "quick"} if small and page != "steps" else {"priority": Priority.INTERACTIVE}
+        self.submit(jobs.answer, order, "fitting", replace="fit", **lane)
+        if self.curve is not None and not self.curve.fits(request):
+            self.curve = None
+            self.validated.emit(None)
+
+    def crossvalidate(self, request: ElasticNetRequest) -> None:
+        """Cross-validate these settings, unless that is done."""
+        if self.curve is None or not self.curve.fits(request):
+            known = self.answer.known if self.answer is not None else None
+            self.submit(jobs.crossvalidate, Order(request, known), "cross-validating", replace="validate")
+
+    def keep(self) -> None:
+        """Keep the fit on show."""
+        if self.answer is not None:
+            self.submit(jobs.keep, KeepOrder(self.answer, self.curve), "keeping the fit", lane="quick")
+
+    def open_table(self, path: Path, *, choose: bool) -> None:
+        """Read the columns of a file; with `choose` it becomes the data."""
+        self._choose_table = choose
+        self.submit(jobs.open_table, path, f"reading {path.name}", lane="quick", replace="table")
+
+    def paste_table(self, text: str) -> None:
+        """Take pasted text as the data."""
+        self._choose_table = True
+        self.submit(jobs.paste_table, (self._context.panel_dir, text), "reading what was pasted", lane="quick", replace="table")
+
+    # --- hearing ---
+
+    def _done(self, task: Task, result: object) -> None:
+        if isinstance(result, Answer):
+            self.answer = result
+            self.answered.emit(result)
+            self.status.emit("", None)
+        elif isinstance(result, Validated):
+            self.curve = result
+            self.validated.emit(result)
+            self.status.emit("", None)
+        elif isinstance(result, TableRead):
+            self.table.emit(result, self._choose_table)
+        elif isinstance(result, Kept):
+            self.said.emit("Kept in the History, with its settings.", "success", "", ())
+        else:
+            super()._done(task, result)
+
+    def _cancelled(self, task: Task) -> None:
+        """A question replaced by a newer one is no news."""
+
+    def _failed(self, task: Task, error: ErrorInfo) -> None:
+        if isinstance(task.request, Order):
+            self.unable.emit(error.message)
+            self.status.emit("", None)
+        else:
+            super()._failed(task, error)
+
+
+def _is_quick(problem: Problem) -> bool:
+    return problem.family == "linear" and problem.n * problem.p <= QUICK
