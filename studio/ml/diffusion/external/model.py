@@ -6,6 +6,7 @@ import copy
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from typing import Any
 
@@ -109,9 +110,12 @@ class ExternalModel:
         vae = getattr(self.pipeline, "vae", None)
         return fit(vae, cell_of(self.pipeline), self.device) if can_fit(vae) else None
 
-    def sample(self, asked: Asked) -> Iterator[ExternalStep]:
+    def sample(
+        self, asked: Asked, *, inside: AbstractContextManager[object] | None = None
+    ) -> Iterator[ExternalStep]:
         """Draw: one record for each step, then one more with the pictures.
 
+        inside: entered in the thread of the run while it is under way, to listen to its networks (`attention`).
         Picture i has noise of its own, of `asked.seeds[i]`. Closing the generator stops the pipeline where it is; runs
         of one model may take turns. Raises ExternalError, at once for what the model cannot do; DeviceFull when memory
         runs out.
@@ -121,11 +125,12 @@ class ExternalModel:
             told = ", ".join(TOLD[role] for role in self.capabilities)
             raise ExternalError(f"“{self.name}” cannot do this: it is made for {told}.")
         if asked.scheduler not in self.schedulers:
-            names = ", ".join(self.schedulers)
-            raise ExternalError(f"“{self.name}” cannot be run with the scheduler “{asked.scheduler}”, but with: {names}.")
+            known = ", ".join(self.schedulers)
+            raise ExternalError(f"“{self.name}” has no scheduler “{asked.scheduler}”. Choose from {known}.")
         pipeline = self._for_run(asked)
         size = size_of(pipeline, asked, self.native_size)
-        return self._steps(partial(self._draw, pipeline, asked, size, arguments(pipeline, asked, size)))
+        run = partial(self._draw, pipeline, asked, size, arguments(pipeline, asked, size), inside or nullcontext())
+        return self._steps(run)
 
     def _steps(self, draw: Callable[[Callable[[ExternalStep], None]], None]) -> Iterator[ExternalStep]:
         with self._lock:
@@ -144,6 +149,7 @@ class ExternalModel:
         asked: Asked,
         size: Size,
         call: Mapping[str, Any],
+        inside: AbstractContextManager[object],
         hand_over: Callable[[ExternalStep], None],
     ) -> None:
         """The whole run, in its thread."""
@@ -151,7 +157,9 @@ class ExternalModel:
         try:
             known = None if asked.role in self._roles else KnownRegion.of(pipeline, asked, size, self.device)
             wake = partial(self._adapters.use, asked.loras)
-            Run(pipeline, len(asked.seeds), size, self.preview, known, wake, hand_over).draw(call)
+            run = Run(pipeline, len(asked.seeds), size, self.preview, known, wake, hand_over)
+            with inside:
+                run.draw(call)
         except Exception as error:
             full = is_out_of_memory(error)
             if not full:
