@@ -16,10 +16,10 @@ import numpy as np
 
 from studio.ml.gp.descent import Descended, descend
 from studio.ml.gp.errors import NotPositiveDefinite
-from studio.ml.gp.exact import Evidence
+from studio.ml.gp.exact import Posterior
 from studio.ml.gp.jet import Array
 from studio.ml.gp.model import Data, Model
-from studio.ml.gp.objective import Freedom, Objective
+from studio.ml.gp.objective import Condition, Freedom, Objective, Terms
 
 HOPELESS = 1e6
 """How far below all others a point without a Cholesky factor counts: finite, so that the line search turns back."""
@@ -55,7 +55,7 @@ class Fitted:
     """The best model of all runs, its evidence, and the runs."""
 
     model: Model
-    evidence: Evidence
+    evidence: Terms
     value: float
     runs: tuple[Run, ...]
 
@@ -65,15 +65,17 @@ def fit(
     data: Data,
     freedom: Freedom | None = None,
     *,
+    condition: Condition = Posterior.of,
     restarts: int = 0,
     iterations: int = 200,
     seed: int = 0,
 ) -> Generator[FitStep, None, Fitted]:
     """Maximise log p(y, theta) from the model's own hyper-parameters and from `restarts` random ones.
 
+    condition: the exact posterior, or a sparse one, whose bound then takes the place of log p(y).
     Raises NotPositiveDefinite when no run found a covariance that has a Cholesky factor.
     """
-    objective, rng = Objective(model, data, freedom), np.random.default_rng(seed)
+    objective, rng = Objective(model, data, freedom, condition), np.random.default_rng(seed)
     runs: list[Run] = []
     ends: list[Array] = []
     best = -math.inf

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from studio.ml.gp.errors import BadKernel, GPError, NotPositiveDefinite
-from studio.ml.gp.exact import Evidence, Posterior
+from studio.ml.gp.exact import Posterior
 from studio.ml.gp.jet import Array
 from studio.ml.gp.kernel import Parameter
 from studio.ml.gp.model import Data, Model
@@ -77,11 +78,36 @@ class Freedom:
     priors: Mapping[str, Prior] = field(default_factory=dict)
 
 
+class Terms(Protocol):
+    """A log marginal likelihood, or a bound of it, in its terms."""
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+
+
+class Conditioned(Protocol):
+    """What fitting needs of a posterior, exact or sparse."""
+
+    @property
+    def evidence(self) -> Terms:
+        """log p(y), or a bound."""
+
+    def gradient(self) -> Array:
+        """Its gradient by the model's theta [p]."""
+
+
+Condition = Callable[[Model, Data], Conditioned]
+"""`Posterior.of`, or SGPR with its inducing points given."""
+
+
 class Objective:
     """log p(y, theta) as a function of the free part of theta. Raises GPError for names the model does not have."""
 
-    def __init__(self, model: Model, data: Data, freedom: Freedom | None = None) -> None:
-        self.model, self.data, self.freedom = model, data, freedom or Freedom()
+    def __init__(
+        self, model: Model, data: Data, freedom: Freedom | None = None, condition: Condition = Posterior.of
+    ) -> None:
+        self.model, self.data, self.freedom, self._condition = model, data, freedom or Freedom(), condition
         everything = model.parameters()
         _check_names(everything, self.freedom)
         self._free = np.array([p.name not in self.freedom.fixed for p in everything], dtype=bool)
@@ -100,14 +126,14 @@ class Objective:
         theta[self._free] = free
         return self.model.with_theta(theta)
 
-    def evidence(self, free: Array) -> Evidence:
+    def evidence(self, free: Array) -> Terms:
         """The log marginal likelihood alone, in its parts."""
-        return Posterior.of(self.model_at(free), self.data).evidence
+        return self._condition(self.model_at(free), self.data).evidence
 
     def __call__(self, free: Array) -> tuple[float, Array]:
         """log p(y, theta) and its gradient [p]; -inf and 0 where the covariance is not positive definite."""
         try:
-            posterior = Posterior.of(self.model_at(free), self.data)
+            posterior = self._condition(self.model_at(free), self.data)
         except (NotPositiveDefinite, BadKernel):
             return -math.inf, np.zeros_like(free)
         prior, slope = self.prior(free)
