@@ -17,7 +17,8 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.host.imagemeta import encode_png, envelope
-from studio_plugins.generate.request import MAX_SEED, GenerateRequest
+from studio.models.fields import MAX_SEED
+from studio_plugins.generate.request import GenerateRequest
 from tests.e2e.helpers import draw, drop, generate_panel, quiet, said
 
 Target = Callable[[Any], tuple[QWidget, Any]]
