@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 
 from studio.host.request import RequestError
 from studio.ml.diffusion.words import WordTokenizer
@@ -193,21 +193,3 @@ class Controls(QWidget):
             field.set_suggestions([word for word in (*info.words, *info.phrases) if len(word) > 1])
             field.set_history(examples)
         field.set_note(note)
-
-
-class RunBar(QWidget):
-    """The row below the primary button: cancel what runs."""
-
-    cancelled = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.cancel = QToolButton(self)
-        self.cancel.setText("Cancel")
-        self.cancel.setToolTip("Stop drawing, within one step (Esc)")
-        self.cancel.setEnabled(False)
-        self.cancel.clicked.connect(lambda _checked=False: self.cancelled.emit())
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addStretch(1)
-        row.addWidget(self.cancel)

@@ -17,13 +17,14 @@ from studio.host.imagemeta import ImageMetadata
 from studio.host.panel import Panel
 from studio.host.request import RequestError, what_fits
 from studio.models.shelf import Shelf
+from studio.ui.cancel_row import CancelRow
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.pictures import copy_picture
 from studio_plugins.guidance import demo, sharing
 from studio_plugins.guidance.columns import Columns
 from studio_plugins.guidance.commands import register_commands
 from studio_plugins.guidance.companions import Companions
-from studio_plugins.guidance.controls import Controls, RunBar
+from studio_plugins.guidance.controls import Controls
 from studio_plugins.guidance.desk import Desk
 from studio_plugins.guidance.insight import Insight
 from studio_plugins.guidance.intake import NothingToRestore, dropped_picture, from_picture
@@ -63,7 +64,7 @@ class GuidancePanel(Panel):
             "Compare", self.compare, shortcut="Ctrl+Return",
             tip="Draw all columns from the same noise; what is drawn already is not drawn again",
         )  # fmt: skip
-        self.run_bar = RunBar(self)
+        self.run_bar = CancelRow(parent=self)
         self.zones.add_secondary(self.run_bar)
         self._connect()
         register_commands(self)
@@ -79,7 +80,7 @@ class GuidancePanel(Panel):
         controls.bar.fork_asked.connect(self.fork)
         self.columns.chosen.connect(lambda _index: self._look())
         desk.said.connect(self.message)
-        desk.busy.connect(lambda running, waiting: self.run_bar.cancel.setEnabled(running + waiting > 0))
+        desk.busy.connect(self.run_bar.set_busy)
         desk.status.connect(self.bar.show_status)
         desk.added.connect(stage.added)
         stage.advanced.connect(self._look)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
 
 from studio.ml.diffusion.words import WordTokenizer
 from studio.models.catalog import ModelInfo
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
-from studio.ui.theme import theme
 from studio_plugins.tokens.request import TokensRequest, quoted
 
 EXAMPLES = (
@@ -82,27 +81,3 @@ def note(prompt: str, info: ModelInfo | None) -> str:
     if unknown:
         return f"{info.title} does not know {quoted(unknown)}: left out."
     return f"{info.title} reads {info.length} words: the last {left} are left out." if left else ""
-
-
-class RunBar(QWidget):
-    """The row below the primary button: Cancel."""
-
-    cancelled = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.cancel = QToolButton(self)
-        self.cancel.setText("Cancel")
-        self.cancel.setToolTip("Cancel what is being drawn (Esc)")
-        self.cancel.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.cancel.setEnabled(False)
-        self.cancel.clicked.connect(lambda _checked=False: self.cancelled.emit())
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addStretch(1)
-        row.addWidget(self.cancel)
-        theme().changed.connect(self._paint_icon)
-        self._paint_icon()
-
-    def _paint_icon(self) -> None:
-        self.cancel.setIcon(theme().icon("stop", "error"))

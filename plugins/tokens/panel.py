@@ -17,12 +17,13 @@ from studio.host.export import Exportable
 from studio.host.panel import Panel
 from studio.host.request import RequestError, what_fits
 from studio.models.shelf import Shelf
+from studio.ui.cancel_row import CancelRow
 from studio.ui.cards import EmptyState
 from studio.ui.elided import ElidedLabel
 from studio.ui.icons import IconButton
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.tokens import demo, sharing
-from studio_plugins.tokens.controls import EXAMPLES, Controls, RunBar
+from studio_plugins.tokens.controls import EXAMPLES, Controls
 from studio_plugins.tokens.desk import Desk
 from studio_plugins.tokens.insight import Insight
 from studio_plugins.tokens.looking import Look
@@ -47,7 +48,7 @@ class TokensPanel(Panel):
         self.stage = Stage(self._empty_state(), self.zones)
         self.insight = Insight(self.zones, self.stage)
         self.desk = Desk(self.context, self.stage, self.insight, self)
-        self.run_bar = RunBar(self)
+        self.run_bar = CancelRow(parent=self)
         self._build_tools()
         self.zones.set_stage(self.stage)
         self.zones.set_primary(
@@ -79,7 +80,7 @@ class TokensPanel(Panel):
         self.controls.submitted.connect(self.draw)
         self.run_bar.cancelled.connect(self.desk.cancel)
         self.desk.said.connect(self.message)
-        self.desk.busy.connect(lambda running, waiting: self.run_bar.cancel.setEnabled(running + waiting > 0))
+        self.desk.busy.connect(self.run_bar.set_busy)
         self.desk.status.connect(self._show_status)
         self.desk.changed.connect(self._refresh)
         self.stage.shown.connect(self._refresh)

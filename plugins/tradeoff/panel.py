@@ -77,7 +77,7 @@ class TradeoffPanel(Panel):
     def _connect(self) -> None:
         desk, stage = self.desk, self.stage
         self.controls.changed.connect(self.state_changed)
-        self.controls.cancelled.connect(desk.cancel)
+        self.controls.row.cancelled.connect(desk.cancel)
         desk.begun.connect(self._begin)
         desk.added.connect(self._add)
         desk.preview.connect(stage.preview)
@@ -199,7 +199,7 @@ class TradeoffPanel(Panel):
         self.state_changed.emit()
 
     def _set_busy(self, busy: bool) -> None:
-        self.controls.set_busy(busy)
+        self.controls.row.set_busy(int(busy))
         if self.zones.primary is not None:
             self.zones.primary.setEnabled(not busy)
 
