@@ -9,7 +9,7 @@ from typing import Literal
 Mode = Literal["replace", "refine", "extend", "remove"]
 Method = Literal["trained", "replace_x0", "replace_x_t"]
 Waiting = Literal["none", "model", "sequential"]
-ColourMatch = Literal["off", "mean", "mean and spread", "membrane"]
+ColourMatch = Literal["off", "shift", "membrane"]
 
 MODES: Mapping[str, str] = MappingProxyType(
     {"replace": "Replace", "refine": "Refine", "extend": "Extend", "remove": "Remove"}
@@ -18,7 +18,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
     {"trained": "Trained to inpaint", "replace_x0": "x₀ replacement", "replace_x_t": "xₜ replacement"}
 )
 COLOUR_MATCHES: Mapping[str, str] = MappingProxyType(
-    {"off": "Off", "mean": "Mean", "mean and spread": "Mean and spread", "membrane": "Smooth membrane"}
+    {"off": "Off", "shift": "Shift", "membrane": "Smooth membrane"}
 )
 OFFLOADS: Mapping[str, str] = MappingProxyType(
     {"none": "None", "model": "Whole parts", "sequential": "Layer by layer"}

@@ -164,11 +164,11 @@ class InpaintRequest(Request):
         advanced=True,
     )
     colour_match: ColourMatch = ui(
-        "off",
+        "membrane",
         title="Colour match",
         help=(
-            "Moves the colours of what was drawn until they meet the picture's on the rim around the selection: their "
-            "mean, mean and spread, or as a smooth membrane stretched over the rim."
+            "Moves the colours of what was drawn until they meet the picture's on the rim around the selection: all by "
+            "the same, or as a smooth membrane stretched over the rim."
         ),
         widget="choice",
         choices=COLOUR_MATCHES,
