@@ -25,7 +25,7 @@ from studio_plugins.elastic_net.table import Column, fingerprint, read_table
 
 Running = Generator[Event | Offload, Any, Any]
 MAX_UPDATES = 3000
-SOLVER = "studio.ml.linear.path"
+SOLVER = "studio.ml.linear.scikit"
 
 
 @dataclass(frozen=True, eq=False)

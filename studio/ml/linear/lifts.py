@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from sklearn.decomposition import KernelPCA
 
 from studio.ml.linear.clouds import Labels
 from studio.ml.linear.kernels import Kernel
 from studio.ml.linear.machines import Boundary, fit
 from studio.ml.linear.problem import Array
+from studio.ml.linear.scikit import KernelPCA
 
 LiftName = Literal["bowl", "quadratic", "principal"]
 

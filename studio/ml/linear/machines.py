@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from sklearn.kernel_ridge import KernelRidge
-from sklearn.svm import SVC
 
 from studio.ml.linear.clouds import Labels
 from studio.ml.linear.kernels import Kernel
 from studio.ml.linear.problem import Array
+from studio.ml.linear.scikit import SVC, KernelRidge
 
 MachineName = Literal["svm", "ridge"]
 _TOLERANCE: Final = 1e-8

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from sklearn.linear_model import enet_path, ridge_regression
 
 from studio.ml.linear.penalty import Penalty
 from studio.ml.linear.problem import Array
+from studio.ml.linear.scikit import enet_path, ridge_regression
 
 _ROUGH: Final = 1e-4
 """Of coordinate descent: duality gap in units of ‖y‖², and last step in units of the largest coefficient."""

@@ -37,7 +37,7 @@ def sample(name: SampleName, family: Family = "linear", seed: int = 0) -> Sample
 
 
 def _bundled(name: str) -> Sample:
-    from sklearn import datasets
+    from studio.ml.linear.scikit import datasets
 
     loaded = getattr(datasets, _BUNDLED[name])(**({"scaled": False} if name == "diabetes" else {}))
     target = loaded.target
