@@ -45,6 +45,8 @@ class Insight(QWidget):
         zones.add_insight("Why it is there", self._kkt)
         self._data = Facts(zones)
         zones.add_insight("Data", self._data)
+        self._fit.set_facts({"fit": "choose data first"})
+        self._data.set_facts({"data": "none yet"})
         self._answer: Answer | None = None
         self._family = ""
         self.show_feature(-1)

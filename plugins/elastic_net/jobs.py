@@ -91,17 +91,17 @@ def _known(request: ElasticNetRequest, before: Known | None) -> Generator[Event 
     from studio.ml.linear.path import collect, strengths, walk
 
     if before is not None and before.holds_data(request):
-        problem, truth = before.problem, before.truth
+        problem, truth, reading = before.problem, before.truth, before.reading
     else:
         data = (yield Offload(load, request)) if request.data == "own" else load(request)
-        problem, truth = data.problem, data.truth
+        problem, truth, reading = data.problem, data.truth, data.reading
     grid = strengths(problem, request.mix, count=request.count, least=request.least)
     fits: list[Fit] = []
     for fit in walk(problem, request.mix, grid):
         fits.append(fit)
         if problem.family != "linear":
             yield Progress(len(fits), len(grid), "following the path")
-    return Known(request, problem, collect(problem, request.mix, grid, fits), truth)
+    return Known(request, problem, collect(problem, request.mix, grid, fits), truth, reading)
 
 
 def pair_of(request: ElasticNetRequest, known: Known, fit: Fit, output: int) -> tuple[int, int] | None:

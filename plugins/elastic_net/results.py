@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class Known:
     """A problem and its path, kept so that a slider need not work them out again. truth: coefficients [K, p] of the
-    standardised features that made the response, None of real data."""
+    standardised features that made the response, None of real data. reading: how pandas reads a person's own table."""
 
     request: ElasticNetRequest
     problem: Problem
     path: Path
     truth: Array | None
+    reading: str = ""
 
     def holds_path(self, request: ElasticNetRequest) -> bool:
         return self.request.path_key == request.path_key

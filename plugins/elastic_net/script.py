@@ -25,7 +25,7 @@ for name, coefficient in zip(names, np.atleast_2d(model.coef_).T):
 print(f"{{'intercept':>24}}", *(f"{{value:12.6g}}" for value in np.atleast_1d(model.intercept_)))
 '''
 _TABLE = '''\
-frame = {read}({path!r}{options})
+frame = {reading}
 frame.columns = [str(name).strip() for name in frame.columns]
 numbers = frame.drop(columns=[{target!r}, *{without!r}]).apply(pd.to_numeric, errors="coerce").dropna(axis=1, how="all")
 X, y, names = numbers.to_numpy(float), frame[{target!r}].to_numpy(), list(numbers.columns)
@@ -42,7 +42,6 @@ data = sample({name!r}, {family!r}, {seed})
 X, y, names = data.features, data.target, list(data.names)
 '''
 _LOADERS = {"diabetes": "load_diabetes", "cancer": "load_breast_cancer", "wine": "load_wine"}
-_READERS = {".xlsx": ("pd.read_excel", ""), ".parquet": ("pd.read_parquet", "")}
 
 
 def script(answer: Answer) -> str:
@@ -57,22 +56,18 @@ def script(answer: Answer) -> str:
         strength=answer.penalty.strength,
         mix=answer.penalty.mix,
         imports=imports,
-        load=_loading(request, problem.family),
+        load=_loading(request, problem.family, answer.known.reading),
         scaling=" / X.std(axis=0)" if request.standardise else "",
         fit=f"model = {estimator}\nmodel.fit(Z, y{'.astype(float)' if problem.family == 'linear' else ''})",
     )
 
 
-def _loading(request: ElasticNetRequest, family: Family) -> str:
+def _loading(request: ElasticNetRequest, family: Family, reading: str) -> str:
     if request.data in _SAMPLE:
         return _SAMPLE[request.data]
     if request.data != "own":
         return _MADE_UP.format(name=request.data, family=family, seed=request.seed)
-    suffix = "." + request.table.rpartition(".")[2].lower()
-    reader, options = _READERS.get(suffix, ("pd.read_csv", ', sep=None, engine="python", skipinitialspace=True'))
-    return _TABLE.format(
-        read=reader, path=request.table, options=options, target=request.target, without=list(request.without)
-    )
+    return _TABLE.format(reading=reading, target=request.target, without=list(request.without))
 
 
 def _estimator(answer: Answer) -> str:

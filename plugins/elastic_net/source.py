@@ -10,21 +10,23 @@ import numpy as np
 from studio.ml.linear.problem import Array, Family, Problem, UnfitData, family_of, prepare
 from studio.ml.linear.samples import Sample, sample
 from studio_plugins.elastic_net.request import ElasticNetRequest
-from studio_plugins.elastic_net.table import Column, read_table
+from studio_plugins.elastic_net.table import Column, read_table, reading
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A problem, and the true coefficients [K, p] of its features where they are known."""
+    """A problem, the true coefficients [K, p] of its features where they are known, and how pandas reads the table of a
+    person, as a Python expression."""
 
     problem: Problem
-    truth: Array | None
+    truth: Array | None = None
+    reading: str = ""
 
 
 def load(request: ElasticNetRequest) -> Data:
     """Read and prepare the data of a request. Raises UnfitData, TableUnreadable."""
     if request.data == "own":
-        return Data(_own(request), None)
+        return Data(_own(request), None, reading(Path(request.table)))
     family: Family = "linear" if request.family == "auto" else request.family
     found = sample(request.data, family, request.seed)
     problem = prepare(

@@ -35,6 +35,7 @@ class Stage(QStackedWidget):
             self._pages.addWidget(page)
         self.tabs = QTabBar(parent)
         self.tabs.setDrawBase(False)
+        self.tabs.setUsesScrollButtons(False)  # the line beside them gives way, not the tabs
         self.tabs.setAccessibleName("Ways to look at the fit")
         for title, tip in zip(PAGES.values(), _TIPS, strict=True):
             self.tabs.setTabToolTip(self.tabs.addTab(title), tip)

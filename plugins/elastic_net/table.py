@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
+SEPARATORS = (",", ";", "\t", "|")
 MAX_BYTES = 200 << 20
+_READERS = {".xlsx": "read_excel", ".parquet": "read_parquet"}
 _MOSTLY = 0.9
 """Share of a column's entries that must be numbers for it to count as one; the others become gaps."""
 
@@ -54,33 +58,46 @@ def read_table(path: Path, sha256: str = "") -> list[Column]:
     return [_column(str(name).strip(), frame.iloc[:, at]) for at, name in enumerate(frame.columns)]
 
 
+def reading(path: Path) -> str:
+    """How pandas reads a file, as a Python expression. Raises OSError, UnicodeDecodeError."""
+    suffix = path.suffix.lower()
+    if suffix in _READERS:
+        return f"pd.{_READERS[suffix]}({str(path)!r})"
+    options = "".join(f", {name}={value!r}" for name, value in _dialect(path.read_text(encoding="utf-8-sig")).items())
+    return f"pd.read_csv({str(path)!r}{options}, skipinitialspace=True)"
+
+
 def _frame(path: Path) -> Any:
     import pandas as pd
 
     try:
-        match path.suffix.lower():
-            case ".xlsx":
-                return pd.read_excel(path)
-            case ".parquet":
-                return pd.read_parquet(path)
-            case _:
-                return pd.read_csv(path, sep=None, engine="python", skipinitialspace=True)
-    except (ValueError, OSError, ImportError, KeyError) as error:  # pandas' own errors are ValueErrors
+        suffix = path.suffix.lower()
+        if suffix in _READERS:
+            return getattr(pd, _READERS[suffix])(path)
+        return pd.read_csv(path, skipinitialspace=True, **_dialect(path.read_text(encoding="utf-8-sig")))
+    except (ValueError, OSError, ImportError, KeyError, zipfile.BadZipFile) as error:  # pandas' own are ValueErrors
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise TableUnreadable(f"“{path.name}” is not a table that can be read ({reason}).") from error
+
+
+def _dialect(text: str) -> dict[str, str]:
+    """Separator and decimal mark of written numbers: the separator that the header has most of, and a comma where the
+    separator is none and the rows have commas between digits but no points."""
+    header, _, rows = text.partition("\n")
+    separator = max(SEPARATORS, key=header.count)
+    comma = separator != "," and re.search(r"\d,\d", rows) and not re.search(r"\d\.\d", rows)
+    return {"sep": separator, "decimal": "," if comma else "."}
 
 
 def _column(name: str, series: Any) -> Column:
     import pandas as pd
 
-    present = int(series.notna().sum())
-    numbers = pd.to_numeric(series, errors="coerce") if not _is_time(series) else pd.Series(np.full(len(series), np.nan))
-    numbers = numbers.astype(np.float64).where(np.isfinite(numbers.astype(np.float64)))
-    if int(numbers.notna().sum()) >= _MOSTLY * present:
-        return Column(name, numbers.to_numpy(), True, int(numbers.isna().sum()))
+    present, kind = int(series.notna().sum()), getattr(series.dtype, "kind", "O")
+    if kind not in "mM":  # points in time are no numbers
+        numbers = pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+        missing = int(np.isnan(numbers).sum())
+        if kind in "iufb" or len(series) - missing >= _MOSTLY * present:
+            return Column(name, numbers, True, missing)
     values = np.array([None if pd.isna(value) else str(value) for value in series], dtype=object)
     return Column(name, values, False, len(series) - present)
-
-
-def _is_time(series: Any) -> bool:
-    return getattr(series.dtype, "kind", "") in "mM"

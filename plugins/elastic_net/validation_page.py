@@ -132,6 +132,8 @@ def sentence(validated: Validated) -> str:
         f"Least {word} {number(curve.mean[best])} ± {number(curve.standard_error[best])} at λ = "
         f"{number(curve.strengths[best])} with {used[best]:.0f} features. "
     )
+    if best == len(curve.strengths) - 1:
+        text += "The path ends there: let it go on (Advanced) to see whether less penalty is better still. "
     if simple == best:
         return text + "No stronger penalty is within one standard error of it."
     return text + (

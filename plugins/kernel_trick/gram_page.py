@@ -35,6 +35,7 @@ class MatrixPlot(Plot):
             self.item.addItem(line, ignoreBounds=True)
         for side in ("bottom", "left"):
             self.item.hideAxis(side)
+        self.setMinimumSize(80, 80)
         self.view.invertY(True)
         self.view.setAspectLocked(True)
         self.view.setMouseEnabled(x=False, y=False)
@@ -108,6 +109,8 @@ class GramPage(QWidget):
         for place, cell in enumerate(self._cells):
             self._grid.addWidget(cell, place // across, place % across)
         self._grid.addWidget(self._words, 1, 0 if across == 3 else 1, 1, across if across == 3 else 1)
+        for column in range(3):
+            self._grid.setColumnStretch(column, int(column < across))
         self._grid.setRowStretch(0, 1)
         self._grid.setRowStretch(1, 1 if across == 2 else 0)
 
@@ -125,7 +128,7 @@ class GramPage(QWidget):
         self.kernel.show_matrix(exact, levels)
         self.features.show_matrix(featured, levels)
         self.difference.show_matrix(difference, (-reach, reach))
-        for title, text in zip(self._titles, ("by the kernel: k(xᵢ, xⱼ)", f"by {look.grams.count} features: φ(xᵢ)·φ(xⱼ)", "difference"), strict=True):
+        for title, text in zip(self._titles, _titles(look.grams.count), strict=True):
             title.setText(text)
         self._words.setText(sentence(look))
 
@@ -141,6 +144,10 @@ class GramPage(QWidget):
     def _tell(self, i: int, j: int) -> None:
         known = 0 <= i < len(self._order) and 0 <= j < len(self._order)
         self.pointed.emit(*((int(self._order[i]), int(self._order[j])) if known else (-1, -1)))
+
+
+def _titles(count: int) -> tuple[str, str, str]:
+    return "by the kernel\nk(xᵢ, xⱼ)", f"by {count} features\nφ(xᵢ)·φ(xⱼ)", "the second\nless the first"
 
 
 def sentence(look: Look) -> str:

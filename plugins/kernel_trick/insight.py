@@ -47,6 +47,8 @@ class Insight(QWidget):
         zones.add_insight("Today's boundary", self._facts)
         self._point = Facts(zones)
         zones.add_insight("Point", self._point)
+        self._features.setText("Take points to see them.")
+        self._facts.set_facts({"boundary": "needs points of both classes"})
         self._look: Look | None = None
         self._shown = ("rbf", "svm")
         self.show_pair(-1, -1)

@@ -16,7 +16,7 @@ LiftChoice = Literal["bowl", "quadratic", "principal"]
 Dot = tuple[float, float, int]
 """x₁, x₂ and the class, 0 or 1."""
 
-EDGE = 2.0
+EDGE = 1.75
 """Points lie within −EDGE … EDGE on both axes."""
 MAX_POINTS = 400
 

@@ -154,7 +154,7 @@ class SpacePlot(Plot):
 
     def _draw_names(self) -> None:
         assert self._look is not None
-        ends = np.array([[0.0, -1.25, -1.1], [1.25, 0.0, -1.1], [-1.2, -1.2, 0.3]])
+        ends = np.array([[0.0, -1.25, -1.1], [1.25, 0.0, -1.1], [-0.7, -1.0, 1.25]])
         places, _ = self.project(ends)
         for name, (x, y) in zip(_AXES[self._look.request.lift], places, strict=True):
             text = self.pg.TextItem(name, color=self.pen("plot.axis").color(), anchor=(0.5, 0.5))

@@ -17,9 +17,9 @@ from studio_plugins.kernel_trick.request import Dot
 from studio_plugins.kernel_trick.results import Look
 from studio_plugins.kernel_trick.space_plot import SpacePlot
 
-PAGES = {"lift": "Lifted into space", "gram": "Gram matrix two ways", "fourier": "Fourier features"}
-_TIPS = ("Where a plane separates what no line does", "By the kernel, and by features", "How many random features the Gaussian needs")
-_WIDE = 1.15
+PAGES = {"lift": "Lifted into space", "gram": "Gram matrix", "fourier": "Fourier features"}
+_TIPS = ("Where a plane separates what no line does", "The same matrix by the kernel and by features", "How many random features the Gaussian needs")
+_WIDE = 0.8
 """Width over height from which the two halves stand side by side, not one above the other."""
 _FRAME_MS, _RISE_FRAMES = 33, 36
 _LEGEND = (
@@ -111,6 +111,7 @@ class Stage(QStackedWidget):
             self._pages.addWidget(page)
         self.tabs = QTabBar(self)
         self.tabs.setDrawBase(False)
+        self.tabs.setUsesScrollButtons(False)  # the line beside them gives way, not the tabs
         self.tabs.setExpanding(False)
         self.tabs.setAccessibleName("Ways to look at the kernel")
         for title, tip in zip(PAGES.values(), _TIPS, strict=True):
@@ -119,8 +120,10 @@ class Stage(QStackedWidget):
         self._split = QSplitter(Qt.Orientation.Horizontal, self)
         self._split.addWidget(_column(Legend(_LEGEND, self), _Square(self.points)))
         self._split.addWidget(_column(self.tabs, self._pages))
-        self._split.setSizes([500, 500])
+        self._halved = False
         self._split.setChildrenCollapsible(False)
+        for half in (0, 1):
+            self._split.setStretchFactor(half, 1)
         self.addWidget(empty)
         self.addWidget(self._split)
         self.gram.pointed.connect(self._point)
@@ -145,7 +148,11 @@ class Stage(QStackedWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         wide = event.size().width() > _WIDE * event.size().height()
-        self._split.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if orientation != self._split.orientation() or not self._halved:
+            self._split.setOrientation(orientation)
+            self._split.setSizes([1000, 1000])  # in proportion: two halves
+            self._halved = True
 
     def show_look(self, look: Look) -> None:
         """All that follows from the points."""
