@@ -72,7 +72,7 @@ class Asked:
         if not 0 < self.strength <= 1:
             raise ExternalError(f"The strength {self.strength:g} is out of range; use a number above 0 and at most 1.")
         if self.image is not None and (self.image.ndim != 3 or self.image.shape[2] != 3 or not self.image.size):
-            raise ExternalError(f"A picture of the shape {self.image.shape} was given; height, width, 3 colours are needed.")
+            raise ExternalError(f"A picture of {self.image.shape} was given; height, width, 3 colours are wanted.")
         if self.mask is not None:
             self._check_mask(self.mask)
 

@@ -21,7 +21,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Header:
-    """shapes: of each tensor by its name; numbers: how many there are of each format ("float16"); nbytes: of the file."""
+    """shapes: of each tensor by name; numbers: how many there are of each format ("float16"); nbytes: of the file."""
 
     shapes: Shapes
     numbers: Mapping[str, int] = field(default_factory=dict)

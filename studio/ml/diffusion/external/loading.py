@@ -110,8 +110,8 @@ def _left_out(folder: Folder) -> dict[str, Any]:
     kind = getattr(diffusers, folder.class_name, None)
     if kind is None:
         raise ExternalError(
-            f"{folder.path.name} is made for “{folder.class_name}”, which diffusers {diffusers.__version__}, installed here, "
-            "does not have. A newer version of the studio may."
+            f"{folder.path.name} is made for “{folder.class_name}”, which the installed diffusers "
+            f"{diffusers.__version__} does not have. A newer version of the studio may."
         )
     components, options = kind._get_signature_keys(kind)
     left: dict[str, Any] = {name: None for name in NOT_LOADED if name in components}

@@ -1,4 +1,4 @@
-"""One pipeline in its roles: diffusers has a class for each (draw, change a picture, fill a hole), of the same parts."""
+"""One pipeline in its roles: diffusers has a class for each (draw, change a picture, fill a hole) of the same parts."""
 
 from __future__ import annotations
 

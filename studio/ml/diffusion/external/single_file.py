@@ -1,7 +1,7 @@
 """A model in one safetensors file, in the names of its authors' own code (Stable Diffusion's, SDXL's, SD 3's, Flux's).
 
-Such a file holds weights alone. How the networks are built and how text is cut into tokens comes from a diffusers folder
-of the same family, of which only the small files are needed. Without one the file cannot be opened.
+Such a file holds weights alone. How the networks are built and how text is cut into tokens comes from a diffusers
+folder of the same family, of which only the small files are needed. Without one the file cannot be opened.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ def read_single_file(file: Path, settings: Path | None) -> SingleFile:
     kind = kind_of(header.shapes)
     if not kind:
         raise ExternalError(
-            f"{file.name} is no whole model of a known kind. If it is an adapter, add it as a LoRA file to the model it was "
-            "made for."
+            f"{file.name} is no whole model of a known kind. If it is an adapter, add it as a LoRA file to the model "
+            "it was made for."
         )
     if settings is None:
         raise ExternalError(
-            f"{file.name} holds weights alone. Put a diffusers folder of the same family ({kind}) beside it: of that only "
-            "the small files (settings and vocabulary) are needed."
+            f"{file.name} holds weights alone. Put a diffusers folder of the same family ({kind}) beside it: of that "
+            "only the small files (settings and vocabulary) are needed."
         )
     folder = read_settings(settings)
     if not _fits(header.shapes, folder):

@@ -1,4 +1,4 @@
-"""Opening what people have on their disks: whole folders, broken and dangerous ones, single files. Never the network."""
+"""Opening what people have on their disks: whole folders, broken and dangerous ones, single files. No network."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from itertools import combinations
 
@@ -212,3 +213,12 @@ def test_turns_end_with_the_call_and_hand_over_its_error():
     assert values == [1, 2]
     assert list(in_turns(lambda hand_over: hand_over(3), "test-turns")) == [3]
     assert not [thread for thread in threading.enumerate() if thread.name == "test-turns"]
+
+
+def test_a_pipeline_of_pipelines_gets_schedulers_of_its_own_that_its_parts_share(sd):
+    outer, inner = copy.copy(sd.pipeline), copy.copy(sd.pipeline)
+    vars(outer)["decoder_pipe"] = inner
+    own = running.with_own_schedulers(outer, {})
+    assert own.scheduler is own.decoder_pipe.scheduler is not outer.scheduler
+    assert own.unet is own.decoder_pipe.unet is outer.unet
+    assert outer.decoder_pipe is inner and inner.scheduler is sd.pipeline.scheduler
