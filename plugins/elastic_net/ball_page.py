@@ -15,9 +15,12 @@ from studio_plugins.elastic_net.words import number, penalty_word
 
 LEVELS = 9
 _LEGEND = (
-    ("━", "accent", "ball of today's penalty"), ("╌", "series.1", "lasso's"), ("╌", "series.2", "ridge's, at the same λ"),
-    ("━", "series.6", "level lines of the loss"), ("+", "text", "least loss without a penalty"),
-)  # fmt: skip
+    ("━", "accent", "ball of today's penalty"),
+    ("╌", "series.1", "lasso's"),
+    ("╌", "series.2", "ridge's, at the same λ"),
+    ("━", "series.6", "level lines of the loss"),
+    ("+", "text", "least loss without a penalty"),
+)
 _STYLES = {1.0: ("series.1", "lasso ball (α = 1)"), 0.0: ("series.2", "ridge ball (α = 0)")}
 
 
@@ -52,7 +55,9 @@ class BallPlot(Plot):
             return
         plane = self._answer.plane
         for angle in (0, 90):
-            self.item.addItem(self.pg.InfiniteLine(0, angle=angle, pen=self.pen("plot.axis", 1, 110)), ignoreBounds=True)
+            self.item.addItem(
+                self.pg.InfiniteLine(0, angle=angle, pen=self.pen("plot.axis", 1, 110)), ignoreBounds=True
+            )
         elastic = plane.touching[0]
         lowest, highest = float(plane.loss.min()), float(plane.loss.max())
         for share in np.square(np.linspace(0.12, 1.0, LEVELS)):
@@ -93,7 +98,9 @@ class BallPlot(Plot):
         self.item.addItem(dot)
 
     def _cross(self, point: tuple[float, float]) -> None:
-        mark = self.pg.ScatterPlotItem(x=[point[0]], y=[point[1]], size=11, symbol="+", brush=self.brush("text"), pen=self.pen("text", 1))
+        mark = self.pg.ScatterPlotItem(
+            x=[point[0]], y=[point[1]], size=11, symbol="+", brush=self.brush("text"), pen=self.pen("text", 1)
+        )
         self.item.addItem(mark)
 
 
@@ -106,7 +113,11 @@ class BallPage(QWidget):
         super().__init__(parent)
         self.plot = BallPlot(self)
         self._first, self._second, self._others = (QComboBox(self) for _ in range(3))
-        for box, name in ((self._first, "Coefficient across"), (self._second, "Coefficient upwards"), (self._others, "The other coefficients")):
+        for box, name in (
+            (self._first, "Coefficient across"),
+            (self._second, "Coefficient upwards"),
+            (self._others, "The other coefficients"),
+        ):
             box.setAccessibleName(name)
             box.setToolTip(name)
             box.setMaximumWidth(200)

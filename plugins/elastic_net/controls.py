@@ -54,9 +54,18 @@ class Controls(QWidget):
         self.form.refresh_choices()
         if choose:
             self.form.set_fields(
-                {"data": "own", "table": read.path, "table_sha256": read.sha256, "target": read.names[-1], "family": "auto",
-                 "first": "", "second": "", "output": 0, "without": ()}
-            )  # fmt: skip
+                {
+                    "data": "own",
+                    "table": read.path,
+                    "table_sha256": read.sha256,
+                    "target": read.names[-1],
+                    "family": "auto",
+                    "without": (),
+                    "first": "",
+                    "second": "",
+                    "output": 0,
+                }
+            )
 
     def set(self, **fields: object) -> None:
         """Change some settings, as an edit in the form would."""

@@ -66,7 +66,9 @@ class Desk(TaskDesk):
     def paste_table(self, text: str) -> None:
         """Take pasted text as the data."""
         self._choose_table = True
-        self.submit(jobs.paste_table, (self._context.panel_dir, text), "reading what was pasted", lane="quick", replace="table")
+        self.submit(
+            jobs.paste_table, (self._context.panel_dir, text), "reading what was pasted", lane="quick", replace="table"
+        )
 
     # --- hearing ---
 

@@ -18,10 +18,13 @@ _LOSS = {
 }
 _PENALTY = "λ(α‖w‖₁ + <sup>1 − α</sup>⁄<sub>2</sub>‖w‖²)"
 _NUMBERS = "$loss + $lambda·($alpha·$l1 + $half·$l2)<br>= $loss + $penalty = $total"
-_KKT = "w<sub>j</sub> ≠ 0: &nbsp;−∂L/∂w<sub>j</sub> = λα·sign(w<sub>j</sub>) + λ(1−α)w<sub>j</sub><br>w<sub>j</sub> = 0: &nbsp;|∂L/∂w<sub>j</sub>| ≤ λα"
+_KKT = (
+    "w<sub>j</sub> ≠ 0: &nbsp;−∂L/∂w<sub>j</sub> = λα·sign(w<sub>j</sub>) + λ(1−α)w<sub>j</sub><br>"
+    "w<sub>j</sub> = 0: &nbsp;|∂L/∂w<sub>j</sub>| ≤ λα"
+)
 _TIPS = {
     "KKT violation": "How far the conditions of optimality are from holding, in units of the gradient; 0 is optimal",
-    "in scikit-learn": "The same penalty in scikit-learn's names: ElasticNet(alpha=λ, l1_ratio=α); LogisticRegression(C=1/(nλ), l1_ratio=α)",
+    "in scikit-learn": "ElasticNet(alpha=λ, l1_ratio=α) or LogisticRegression(C=1/(nλ), l1_ratio=α)",
     "enters at": "The largest λ of the path at which this coefficient is not zero",
     "truth": "The coefficient that made the response, for the scaled feature",
     "raw": "Change of the predictor for one unit of the feature as it came",
@@ -41,7 +44,12 @@ class Insight(QWidget):
         zones.add_insight("Fit at this λ", self._fit)
         self._feature = Facts(zones)
         zones.add_insight("Coefficient chosen", self._feature)
-        self._kkt = FormulaCard(_KKT, "$left $relation $right", "Optimal where this holds for every coefficient (Karush–Kuhn–Tucker).", zones)
+        self._kkt = FormulaCard(
+            _KKT,
+            "$left $relation $right",
+            "Optimal where this holds for every coefficient (Karush–Kuhn–Tucker).",
+            zones,
+        )
         zones.add_insight("Why it is there", self._kkt)
         self._data = Facts(zones)
         zones.add_insight("Data", self._data)
@@ -73,7 +81,9 @@ class Insight(QWidget):
         if answer.known.truth is not None:
             facts["truth"] = number(float(answer.known.truth[k, feature]))
         used = np.flatnonzero(answer.known.path.coef[:, k, feature])
-        facts["enters at"] = f"λ = {number(float(answer.known.path.strengths[used[0]]))}" if len(used) else "not on this path"
+        facts["enters at"] = (
+            f"λ = {number(float(answer.known.path.strengths[used[0]]))}" if len(used) else "not on this path"
+        )
         self._feature.set_facts(facts, _TIPS)
         slope = float(gradient(problem, answer.fit)[0][k, feature])
         penalty = answer.penalty
@@ -117,8 +127,12 @@ class Insight(QWidget):
         facts = {"model": FAMILY_WORDS[problem.family], "rows": f"{problem.n:,}", "features": f"{problem.p:,}"}
         if problem.classes:
             counts = np.bincount(problem.y.astype(int), minlength=len(problem.classes))
-            facts["classes"] = ", ".join(f"{name} ({count})" for name, count in zip(problem.classes, counts, strict=True))
+            facts["classes"] = ", ".join(
+                f"{name} ({count})" for name, count in zip(problem.classes, counts, strict=True)
+            )
         if problem.notes:
             shown = problem.notes[:6]
-            facts["left out"] = "; ".join(shown) + (f"; and {len(problem.notes) - 6} more" if len(problem.notes) > 6 else "")
+            facts["left out"] = "; ".join(shown) + (
+                f"; and {len(problem.notes) - 6} more" if len(problem.notes) > 6 else ""
+            )
         self._data.set_facts(facts)

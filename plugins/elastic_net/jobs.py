@@ -115,9 +115,7 @@ def pair_of(request: ElasticNetRequest, known: Known, fit: Fit, output: int) -> 
     return first, second
 
 
-def _plane(
-    problem: Problem, fit: Fit, penalty: Penalty, pair: tuple[int, int], output: int, others: str
-) -> LossPlane:
+def _plane(problem: Problem, fit: Fit, penalty: Penalty, pair: tuple[int, int], output: int, others: str) -> LossPlane:
     """The loss over two coefficients, with the others held, or in a model of these two features alone."""
     mixes = (penalty.mix, 1.0, 0.0)
     if others == "held":

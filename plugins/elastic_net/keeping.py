@@ -1,4 +1,4 @@
-"""A fit on disk: its coefficients, its path and its cross-validation as CSV, its numbers as JSON, and a small picture."""
+"""A fit on disk: coefficients, path and cross-validation as CSV, its numbers as JSON, and a small picture."""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ class ElasticNetPanel(Panel):
         """Whether there is anything to fit yet: the panel begins with an invitation."""
         self._unable = self._restoring = False
         self.zones.set_stage(self.stage)
-        self.zones.set_primary("Keep this fit", self.desk.keep, shortcut="Ctrl+Return", tip="Keep the fit with its settings in the History")
+        self.zones.set_primary(
+            "Keep this fit", self.desk.keep, shortcut="Ctrl+Return", tip="Keep the fit with its settings in the History"
+        )
         self._copy = QPushButton("Copy as Python", self.zones)
         self._copy.setToolTip("The same fit with scikit-learn alone, as a script on the clipboard")
         self._copy.clicked.connect(lambda _checked=False: self.copy_script())
@@ -87,7 +89,9 @@ class ElasticNetPanel(Panel):
         stage.path.hovered.connect(lambda text: self._status.setText(text or HINT))
         stage.validation.strength.connect(self._pull_strength)
         stage.validation.taken.connect(self._pull_strength)
-        stage.ball.changed.connect(lambda first, second, others: controls.set(first=first, second=second, others=others))
+        stage.ball.changed.connect(
+            lambda first, second, others: controls.set(first=first, second=second, others=others)
+        )
         self._class.activated.connect(lambda at: controls.set(output=at))
 
     def _register_commands(self) -> None:
@@ -169,7 +173,9 @@ class ElasticNetPanel(Panel):
         """Take the cells on the clipboard as the data."""
         text = QGuiApplication.clipboard().text()
         if not text.strip():
-            self.message("There are no cells on the clipboard. Copy a table with its header in a spreadsheet first.", "warning")
+            self.message(
+                "There are no cells on the clipboard. Copy a table with its header in a spreadsheet first.", "warning"
+            )
             return
         self.desk.paste_table(text)
 
@@ -243,8 +249,8 @@ class ElasticNetPanel(Panel):
     def _empty_state(self) -> EmptyState:
         return EmptyState(
             "What does a penalty do to coefficients?",
-            "Fit a linear model, pull the strength of the penalty, and watch coefficients shrink and vanish. Begin with the "
-            "diabetes data, or bring a table of your own.",
+            "Fit a linear model, pull the strength of the penalty, and watch coefficients shrink and vanish. Begin "
+            "with the diabetes data, or bring a table of your own.",
             icon="elastic-net",
             actions=[
                 ("Look at the diabetes data", lambda: self.begin()),

@@ -104,7 +104,9 @@ class PathPlot(Plot):
 
     def _draw_mark(self, x: float, label: str) -> None:
         pen = self.pen("muted", 1, style=Qt.PenStyle.DotLine)
-        line = self.pg.InfiniteLine(x, angle=90, pen=pen, label=label, labelOpts={"position": 0.96, "color": pen.color()})
+        line = self.pg.InfiniteLine(
+            x, angle=90, pen=pen, label=label, labelOpts={"position": 0.96, "color": pen.color()}
+        )
         self.item.addItem(line, ignoreBounds=True)
 
     def _name_curves(self, x: Any, coef: Any, largest: list[int]) -> None:
@@ -137,7 +139,9 @@ class PathPlot(Plot):
             self._line.setValue(x)
         own = [j for j in self._order if j in self._curves][:DRAWN]
         values = self._answer.fit.coef[self._answer.output, own]
-        self._fitted.setData(x=np.full(len(own), x), y=values, brush=[self.brush(self._colour(j)) for j in own], pen=None)
+        self._fitted.setData(
+            x=np.full(len(own), x), y=values, brush=[self.brush(self._colour(j)) for j in own], pen=None
+        )
 
     def _colour(self, feature: int) -> str:
         rank = self._order.index(feature)
@@ -150,7 +154,11 @@ class PathPlot(Plot):
         loud = {self.choice, self._under} - {-1}
         for j, curve in self._curves.items():
             faded = loud and j not in loud
-            curve.setPen(self.pen(self._colour(j), 3 if j in loud else 2 if j in self._order[:COLOURED] else 1, 70 if faded else 255))
+            curve.setPen(
+                self.pen(
+                    self._colour(j), 3 if j in loud else 2 if j in self._order[:COLOURED] else 1, 70 if faded else 255
+                )
+            )
             curve.setZValue(10 if j in loud else 0)
 
     # --- the mouse ---

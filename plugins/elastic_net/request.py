@@ -44,7 +44,7 @@ class ElasticNetRequest(Request):
     data: Data = ui(
         "diabetes",
         title="Data",
-        help="Sets that come with scikit-learn, made-up ones whose true coefficients are known, or a table of your own.",
+        help="Sets of scikit-learn, made-up ones whose true coefficients are known, or a table of your own.",
         widget="choice",
         choices=DATA,
     )
@@ -58,7 +58,10 @@ class ElasticNetRequest(Request):
         choices_from="columns",
     )
     without: tuple[str, ...] = ui(
-        (), title="Leave out", help="Columns that are not to be used, such as row numbers.", placeholder="names, with commas"
+        (),
+        title="Leave out",
+        help="Columns that are not to be used, such as row numbers.",
+        placeholder="names, with commas",
     )
     family: FamilyChoice = ui(
         "auto",
@@ -94,12 +97,42 @@ class ElasticNetRequest(Request):
         help="Divide every feature by its standard deviation, so that λ treats metres and millimetres alike.",
         advanced=True,
     )
-    count: int = ui(100, title="Points of the path", help="Values of λ, in equal steps of log λ.", ge=10, le=300, step=10, advanced=True)
-    least: float = ui(
-        1e-3, title="Path ends at λ / λmax", help="The smallest λ of the path.", ge=1e-4, le=0.1, log=True, step=0.0001, advanced=True
+    count: int = ui(
+        100,
+        title="Points of the path",
+        help="Values of λ, in equal steps of log λ.",
+        ge=10,
+        le=300,
+        step=10,
+        advanced=True,
     )
-    folds: int = ui(10, title="Folds", help="Parts into which cross-validation cuts the rows; each is held out once.", ge=2, le=20, advanced=True)
-    seed: int = ui(0, title="Seed", help="Decides the folds, and the numbers of made-up data.", widget="seed", le=2**32 - 1, ge=0, advanced=True)
+    least: float = ui(
+        1e-3,
+        title="Path ends at λ / λmax",
+        help="The smallest λ of the path.",
+        ge=1e-4,
+        le=0.1,
+        log=True,
+        step=0.0001,
+        advanced=True,
+    )
+    folds: int = ui(
+        10,
+        title="Folds",
+        help="Parts into which cross-validation cuts the rows; each is held out once.",
+        ge=2,
+        le=20,
+        advanced=True,
+    )
+    seed: int = ui(
+        0,
+        title="Seed",
+        help="Decides the folds, and the numbers of made-up data.",
+        widget="seed",
+        le=2**32 - 1,
+        ge=0,
+        advanced=True,
+    )
 
     @field_validator("without")
     @classmethod

@@ -24,23 +24,24 @@ for name, coefficient in zip(names, np.atleast_2d(model.coef_).T):
     print(f"{{name:>24}}", *(f"{{value:12.6g}}" for value in coefficient))
 print(f"{{'intercept':>24}}", *(f"{{value:12.6g}}" for value in np.atleast_1d(model.intercept_)))
 '''
-_TABLE = '''\
+_TABLE = """\
 frame = {reading}
 frame.columns = [str(name).strip() for name in frame.columns]
 numbers = frame.drop(columns=[{target!r}, *{without!r}]).apply(pd.to_numeric, errors="coerce").dropna(axis=1, how="all")
 X, y, names = numbers.to_numpy(float), frame[{target!r}].to_numpy(), list(numbers.columns)
-'''
+"""
+_LABELLED = "X, y, names = data.data, data.target_names[data.target], list(data.feature_names)\n"
 _SAMPLE = {
     "diabetes": "data = load_diabetes(scaled=False)\nX, y, names = data.data, data.target, list(data.feature_names)\n",
-    "cancer": "data = load_breast_cancer()\nX, y, names = data.data, data.target_names[data.target], list(data.feature_names)\n",
-    "wine": "data = load_wine()\nX, y, names = data.data, data.target_names[data.target], list(data.feature_names)\n",
+    "cancer": "data = load_breast_cancer()\n" + _LABELLED,
+    "wine": "data = load_wine()\n" + _LABELLED,
 }
-_MADE_UP = '''\
+_MADE_UP = """\
 from studio.ml.linear.samples import sample  # the made-up numbers come from the studio
 
 data = sample({name!r}, {family!r}, {seed})
 X, y, names = data.features, data.target, list(data.names)
-'''
+"""
 _LOADERS = {"diabetes": "load_diabetes", "cancer": "load_breast_cancer", "wine": "load_wine"}
 
 

@@ -65,4 +65,3 @@ def _features(columns: list[Column]) -> tuple[list[Column], list[str]]:
     empty = [column for column in columns if column.numeric and column.missing == len(column.values)]
     notes += [f"“{column.name}” is empty and was left out" for column in empty]
     return [column for column in columns if column.numeric and column not in empty], notes
-

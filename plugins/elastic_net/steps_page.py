@@ -32,7 +32,9 @@ class CoefficientBars(Plot):
         self._answer = answer
         size = np.abs(answer.fit.coef).max(axis=0) + 1e-9 * np.abs(answer.known.path.coef[-1]).max(axis=0)
         self._features = sorted(int(j) for j in np.argsort(-size, kind="stable")[:MAX_BARS])
-        self.item.getAxis("bottom").setTicks([[(i, _short(answer.problem.names[j])) for i, j in enumerate(self._features)]])
+        self.item.getAxis("bottom").setTicks(
+            [[(i, _short(answer.problem.names[j])) for i, j in enumerate(self._features)]]
+        )
         reach = max((abs(u.after) for u in answer.updates), default=1.0)
         self.view.setRange(xRange=(-0.7, len(self._features) - 0.3), yRange=(-1.1 * reach, 1.1 * reach), padding=0)
 
@@ -51,7 +53,9 @@ class CoefficientBars(Plot):
         bars = self.pg.BarGraphItem(x=x, height=update.coef[k, self._features], width=0.7, brushes=brushes, pen=None)
         self.item.addItem(bars)
         solution = self._answer.fit.coef[k, self._features]
-        ticks = self.pg.ErrorBarItem(x=x, y=solution, left=np.full(len(x), 0.42), right=np.full(len(x), 0.42), pen=self.pen("series.1", 2))
+        ticks = self.pg.ErrorBarItem(
+            x=x, y=solution, left=np.full(len(x), 0.42), right=np.full(len(x), 0.42), pen=self.pen("series.1", 2)
+        )
         self.item.addItem(ticks)
 
 
@@ -81,7 +85,9 @@ class ThresholdPlot(Plot):
         update, penalty = self._answer.updates[self._at], self._answer.penalty
         reach = 1.2 * max([abs(u.rho) for u in self._answer.updates] + [1.5 * penalty.l1])
         rho = np.linspace(-reach, reach, 401)
-        dead = self.pg.LinearRegionItem([-penalty.l1, penalty.l1], movable=False, brush=self.brush("series.1", 36), pen=self.pen("series.1", 1))
+        dead = self.pg.LinearRegionItem(
+            [-penalty.l1, penalty.l1], movable=False, brush=self.brush("series.1", 36), pen=self.pen("series.1", 1)
+        )
         self.item.addItem(dead, ignoreBounds=True)
         plain = rho / update.curvature if update.curvature > 0 else np.zeros_like(rho)
         self.item.plot(rho, plain, pen=self.pen("faint", 1, style=Qt.PenStyle.DashLine), name="no penalty")
@@ -89,7 +95,9 @@ class ThresholdPlot(Plot):
         self.item.plot(rho, curved, pen=self.pen("series.0", 2), name="soft threshold")
         dashed = self.pen("accent", 1, style=Qt.PenStyle.DotLine)
         self.item.plot([update.rho, update.rho, -2 * reach], [0.0, update.after, update.after], pen=dashed)
-        dot = self.pg.ScatterPlotItem(x=[update.rho], y=[update.after], size=12, brush=self.brush("accent"), pen=self.pen("plot.background", 1.5))
+        dot = self.pg.ScatterPlotItem(
+            x=[update.rho], y=[update.after], size=12, brush=self.brush("accent"), pen=self.pen("plot.background", 1.5)
+        )
         self.item.addItem(dot)
 
 
@@ -150,8 +158,12 @@ class StepsPage(QWidget):
         self._words.setText(sentence(self._answer, index))
         self.objective.item.clear()
         values = [update.objective for update in self._answer.updates]
-        self.objective.item.plot(np.arange(1, len(values) + 1), values, pen=self.objective.pen("series.0", 2), name="objective")
-        self.objective.item.addItem(self.objective.pg.InfiniteLine(index + 1, angle=90, pen=self.objective.pen("accent", 1)))
+        self.objective.item.plot(
+            np.arange(1, len(values) + 1), values, pen=self.objective.pen("series.0", 2), name="objective"
+        )
+        self.objective.item.addItem(
+            self.objective.pg.InfiniteLine(index + 1, angle=90, pen=self.objective.pen("accent", 1))
+        )
 
 
 def sentence(answer: Answer, index: int) -> str:
@@ -160,14 +172,15 @@ def sentence(answer: Answer, index: int) -> str:
     accent = theme().tokens["accent"]
     of_class = f" of {problem.classes[update.output]}" if problem.outputs > 1 else ""
     who = f"Sweep {update.sweep}, <b>{problem.names[update.feature]}</b>{of_class}: "
+    rule = f"S({number(update.rho)}, {number(penalty.l1)}) / ({number(update.curvature)} + {number(penalty.l2)})"
     left = (
         f"|ρ| ≤ λα = {number(penalty.l1)}, so the coefficient becomes <b>exactly 0</b>"
         if update.after == 0
-        else f"w ← S({number(update.rho)}, {number(penalty.l1)}) / ({number(update.curvature)} + {number(penalty.l2)}) = "
-        f'<span style="color:{accent}; font-weight:600;">{number(update.after)}</span>'
+        else f'w ← {rule} = <span style="color:{accent}; font-weight:600;">{number(update.after)}</span>'
     )
     gap = float(np.abs(update.coef - answer.fit.coef).max())
-    return f"{who}ρ = {number(update.rho)}, {left} (before: {number(update.before)}). Farthest from the solution: {number(gap)}."
+    before = f"(before: {number(update.before)})"
+    return f"{who}ρ = {number(update.rho)}, {left} {before}. Farthest from the solution: {number(gap)}."
 
 
 def _short(name: str) -> str:

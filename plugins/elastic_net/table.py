@@ -26,7 +26,7 @@ class TableUnreadable(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """values: [n] float64 with NaN for gaps where `numeric`, else objects with None for gaps. missing: how many gaps."""
+    """values: [n] float64 with NaN for gaps where `numeric`, else text with None for gaps. missing: how many gaps."""
 
     name: str
     values: npt.NDArray[Any]

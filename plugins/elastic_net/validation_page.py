@@ -56,16 +56,17 @@ class ErrorPlot(Plot):
         self.item.plot(x, mean, pen=self.pen("series.0", 2), name="mean")
         limit = float(mean[curve.best] + error[curve.best])
         dotted = {"style": Qt.PenStyle.DotLine}
-        self.item.addItem(self.pg.InfiniteLine(limit, angle=0, pen=self.pen("series.1", 1, **dotted)), ignoreBounds=True)
+        self.item.addItem(
+            self.pg.InfiniteLine(limit, angle=0, pen=self.pen("series.1", 1, **dotted)), ignoreBounds=True
+        )
         for at, label, place in ((curve.best, "best", 0.96), (curve.simplest, "1 SE", 0.88)):
             pen = self.pen("series.1", 1, **dotted)
             options = {"position": place, "color": pen.color(), "anchors": [(0.5, 0.5), (0.5, 0.5)]}
             line = self.pg.InfiniteLine(float(x[at]), angle=90, pen=pen, label=label, labelOpts=options)
             self.item.addItem(line, ignoreBounds=True)
-        dots = self.pg.ScatterPlotItem(
-            x=x[[curve.best, curve.simplest]], y=mean[[curve.best, curve.simplest]], size=9, brush=self.brush("series.1"),
-            pen=self.pen("plot.background", 1),
-        )  # fmt: skip
+        found = [curve.best, curve.simplest]
+        edge = self.pen("plot.background", 1)
+        dots = self.pg.ScatterPlotItem(x=x[found], y=mean[found], size=9, brush=self.brush("series.1"), pen=edge)
         self.item.addItem(dots)
         self._line.setPen(self.pen("accent", 2))
         self._line.setHoverPen(self.pen("accent_hover", 4))

@@ -13,9 +13,11 @@ from studio_plugins.kernel_trick.results import Look
 from studio_plugins.kernel_trick.words import feature_words, number
 
 _LEGEND = (
-    ("●", "series.0", "one random draw"), ("━", "series.0", "their mean"), ("╌", "series.1", "expected from the variance"),
+    ("●", "series.0", "one random draw"),
+    ("━", "series.0", "their mean"),
+    ("╌", "series.1", "expected from the variance"),
     ("┃", "accent", "features today: drag it"),
-)  # fmt: skip
+)
 
 
 class FourierPlot(Plot):
@@ -104,6 +106,6 @@ def sentence(look: Look) -> str:
     difference = look.grams.difference
     error = float(np.sqrt(np.square(difference).mean()))
     return (
-        f"{look.request.count} features: error {number(error, 3)} in this draw. Four times as many halve it, as for every mean of "
-        "random numbers; the kernel itself has none and costs one exponential."
+        f"{look.request.count} features: error {number(error, 3)} in this draw. Four times as many halve it, as for "
+        "every mean of random numbers; the kernel itself has none and costs one exponential."
     )

@@ -159,10 +159,10 @@ def sentence(look: Look) -> str:
     how = f"Largest difference {number(largest, 2)}, typically {number(typical, 2)}. "
     if look.kernel.name == "rbf":
         return how + (
-            f"The Gaussian kernel is a dot product of infinitely many features; {look.grams.count} random cosines and sines come "
-            "this near. Take more of them to come nearer."
+            f"The Gaussian kernel is a dot product of infinitely many features; {look.grams.count} random cosines and "
+            "sines come this near. Take more of them to come nearer."
         )
     return how + (
-        f"This kernel is exactly a dot product of {look.grams.count} features; what differs is rounding. The kernel gets it from "
-        "one power of x·z, without ever making the features."
+        f"This kernel is exactly a dot product of {look.grams.count} features; what differs is rounding. The kernel "
+        "gets it from one power of x·z, without ever making the features."
     )

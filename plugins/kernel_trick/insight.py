@@ -36,7 +36,9 @@ class Insight(QWidget):
         super().__init__(zones)
         self.hide()  # only the owner of the sections below
         symbols, numbers = _KERNELS["rbf"]
-        self._kernel = FormulaCard(symbols, numbers + _FEATURES, "Point at a cell of the Gram matrix to see its numbers.", zones)
+        self._kernel = FormulaCard(
+            symbols, numbers + _FEATURES, "Point at a cell of the Gram matrix to see its numbers.", zones
+        )
         zones.add_insight("A dot product in another space", self._kernel)
         self._features = QLabel(zones)
         self._features.setWordWrap(True)
@@ -99,8 +101,8 @@ class Insight(QWidget):
             return f"{len(look.monomials)} features: φ(x) = {feature_words(look.monomials)}"
         length = 1 / np.sqrt(2 * look.kernel.gamma)
         return (
-            f"Infinitely many. {look.grams.count} random ones stand in for them: cos ω·x and sin ω·x with ω drawn from a "
-            f"Gaussian of width √(2γ) = {number(float(np.sqrt(2 * look.kernel.gamma)), 3)}. Length scale "
+            f"Infinitely many. {look.grams.count} random ones stand in for them: cos ω·x and sin ω·x with ω drawn from "
+            f"a Gaussian of width √(2γ) = {number(float(np.sqrt(2 * look.kernel.gamma)), 3)}. Length scale "
             f"{number(float(length), 3)}, {number(float(length / EDGE * 50), 2)} % of the plot."
         )
 

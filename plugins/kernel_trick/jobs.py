@@ -32,8 +32,8 @@ DRAWS = 24
 
 @dataclass(frozen=True)
 class Order:
-    """What to work out. page: the page on show ("lift", "gram" or "fourier"). moving: whether a hand is moving, so that a
-    coarser picture now is worth more than a fine one later."""
+    """What to work out. page: the page on show ("lift", "gram" or "fourier"). moving: whether a hand is moving, so
+    that a coarser picture now is worth more than a fine one later."""
 
     request: KernelTrickRequest
     page: str = ""

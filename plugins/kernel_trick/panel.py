@@ -46,7 +46,12 @@ class KernelTrickPanel(Panel):
         self.desk = Desk(self.context, self)
         self._begun = False
         self.zones.set_stage(self.stage)
-        self.zones.set_primary("Keep this boundary", self.desk.keep, shortcut="Ctrl+Return", tip="Keep the points and what follows in the History")
+        self.zones.set_primary(
+            "Keep this boundary",
+            self.desk.keep,
+            shortcut="Ctrl+Return",
+            tip="Keep the points and what follows in the History",
+        )
         self._copy = QPushButton("Copy as Python", self.zones)
         self._copy.setToolTip("The same numbers with numpy and scikit-learn alone, as a script on the clipboard")
         self._copy.clicked.connect(lambda _checked=False: self.copy_script())
@@ -89,7 +94,11 @@ class KernelTrickPanel(Panel):
         self.stage.fourier.count.connect(lambda count: self.controls.form.set_fields({"count": count}))
         desk.looked.connect(self._show_look)
         desk.said.connect(self.message)
-        for keys, act in (("Ctrl+Z", document.undo.undo), ("Ctrl+Shift+Z", document.undo.redo), ("Ctrl+Y", document.undo.redo)):
+        for keys, act in (
+            ("Ctrl+Z", document.undo.undo),
+            ("Ctrl+Shift+Z", document.undo.redo),
+            ("Ctrl+Y", document.undo.redo),
+        ):
             QShortcut(QKeySequence(keys), self).activated.connect(act)
 
     def _register_commands(self) -> None:
@@ -103,10 +112,17 @@ class KernelTrickPanel(Panel):
             ("lift", "Play the lift into space", self.play_lift, any_points),
         ]
         for name, text, callback, enabled in offered:
-            self.context.commands.register(Command(f"kernel_trick.{name}", text, callback, category="Kernel trick", enabled=enabled))
+            self.context.commands.register(
+                Command(f"kernel_trick.{name}", text, callback, category="Kernel trick", enabled=enabled)
+            )
         for name, title in EXAMPLES.items():
             self.context.commands.register(
-                Command(f"kernel_trick.example.{name}", f"Points: {title}", lambda name=name: self.show_example(name), category="Kernel trick")
+                Command(
+                    f"kernel_trick.example.{name}",
+                    f"Points: {title}",
+                    lambda name=name: self.show_example(name),
+                    category="Kernel trick",
+                )
             )
 
     def closing(self) -> None:
@@ -128,7 +144,11 @@ class KernelTrickPanel(Panel):
         if state.get("label") in (0, 1):
             self.controls.set_label(state["label"])
         view = state.get("view")
-        if isinstance(view, (list, tuple)) and len(view) == 2 and all(isinstance(angle, (int, float)) for angle in view):
+        if (
+            isinstance(view, (list, tuple))
+            and len(view) == 2
+            and all(isinstance(angle, (int, float)) for angle in view)
+        ):
             self.stage.lift.space.turn(float(view[0]), float(view[1]))
         stored = state.get("request")
         if isinstance(stored, Mapping):
@@ -237,8 +257,8 @@ class KernelTrickPanel(Panel):
     def _empty_state(self) -> EmptyState:
         return EmptyState(
             "Separate what no line separates",
-            "A kernel is a dot product in another space. Take points that no straight line can part, and watch them being lifted to "
-            "where a plane can.",
+            "A kernel is a dot product in another space. Take points that no straight line can part, and watch them "
+            "being lifted to where a plane can.",
             icon="kernel-trick",
             actions=[
                 ("A ring in a ring", lambda: self.show_example("circles")),

@@ -22,8 +22,8 @@ COLOURS = ("series.0", "series.1")
 
 
 class PointsPlot(Plot):
-    """Signals: `added` (x, y, with the other class), `dragged` and `moved` (index, x, y), `let_go`, `removed` and `flipped`
-    (indices), `hovered` (index, -1 none), `chosen` (indices)."""
+    """Signals: `added` (x, y, with the other class), `dragged` and `moved` (index, x, y), `let_go`, `removed` and
+    `flipped` (indices), `hovered` (index, -1 none), `chosen` (indices)."""
 
     added = Signal(float, float, bool)
     dragged = Signal(int, float, float)
@@ -98,7 +98,7 @@ class PointsPlot(Plot):
         self._draw_dots()
 
     def _draw_field(self, field: Array) -> None:
-        """Ground in the colour of the winning class, deeper where f is larger; lines at f = 0, and at ±1 for the street."""
+        """Ground in the colour of the winning class, deeper where f is larger; lines at f = 0 and, dashed, ±1."""
         depth = np.clip(np.abs(field), 0, 1)
         paper = np.array(theme().color("plot.background").getRgb()[:3], dtype=np.float64)
         inks = [np.array(theme().color(token).getRgb()[:3], dtype=np.float64) for token in COLOURS]
@@ -139,7 +139,11 @@ class PointsPlot(Plot):
         )
         meant = [i for i in dict.fromkeys((*self._marked, *self.choice)) if i < len(self._dots)]
         self._marks.setData(
-            x=[x[i] for i in meant], y=[y[i] for i in meant], size=21, pen=self.pen("accent", 2.5), brush=self.pg.mkBrush(None)
+            x=[x[i] for i in meant],
+            y=[y[i] for i in meant],
+            size=21,
+            pen=self.pen("accent", 2.5),
+            brush=self.pg.mkBrush(None),
         )
 
     # --- the mouse and the keyboard ---
@@ -187,7 +191,9 @@ class PointsPlot(Plot):
     def _move(self, at: QPointF) -> None:
         if self._start is None:
             index = self.nearest(at)
-            self.widget.viewport().setCursor(Qt.CursorShape.OpenHandCursor if index >= 0 else Qt.CursorShape.CrossCursor)
+            self.widget.viewport().setCursor(
+                Qt.CursorShape.OpenHandCursor if index >= 0 else Qt.CursorShape.CrossCursor
+            )
             self.hovered.emit(index)
         elif self._taken >= 0:
             self._loose = self._loose or (at - self._start).manhattanLength() > SLACK
@@ -221,7 +227,12 @@ class PointsPlot(Plot):
             case Qt.Key.Key_Escape if self.choice:
                 self.choose(())
             case Qt.Key.Key_Left | Qt.Key.Key_Right | Qt.Key.Key_Up | Qt.Key.Key_Down if len(self.choice) == 1:
-                dx, dy = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}[Qt.Key(event.key())]
+                dx, dy = {
+                    Qt.Key.Key_Left: (-1, 0),
+                    Qt.Key.Key_Right: (1, 0),
+                    Qt.Key.Key_Up: (0, 1),
+                    Qt.Key.Key_Down: (0, -1),
+                }[Qt.Key(event.key())]
                 x, y, _ = self._dots[self.choice[0]]
                 self.moved.emit(self.choice[0], x + 0.02 * dx, y + 0.02 * dy)
             case _:

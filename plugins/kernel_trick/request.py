@@ -42,7 +42,11 @@ class KernelTrickRequest(Request):
 
     points: tuple[Dot, ...] = ui((), title="Points", widget="hidden", max_length=MAX_POINTS)
     kernel: KernelChoice = ui(
-        "rbf", title="Kernel", help="How alike two points are: a dot product in another space.", widget="choice", choices=KERNELS
+        "rbf",
+        title="Kernel",
+        help="How alike two points are: a dot product in another space.",
+        widget="choice",
+        choices=KERNELS,
     )
     gamma: float = ui(
         1.0,
@@ -53,10 +57,18 @@ class KernelTrickRequest(Request):
         step=0.01,
         log=True,
     )
-    degree: int = ui(2, title="Degree d", help="Products of up to this many coordinates are features.", ge=1, le=8, step=1)
-    offset: float = ui(1.0, title="Offset c", help="0 keeps only products of exactly d coordinates.", ge=0.0, le=4.0, step=0.05)
+    degree: int = ui(
+        2, title="Degree d", help="Products of up to this many coordinates are features.", ge=1, le=8, step=1
+    )
+    offset: float = ui(
+        1.0, title="Offset c", help="0 keeps only products of exactly d coordinates.", ge=0.0, le=4.0, step=0.05
+    )
     machine: MachineChoice = ui(
-        "svm", title="Boundary from", help="What draws the boundary in the kernel's space.", widget="choice", choices=MACHINES
+        "svm",
+        title="Boundary from",
+        help="What draws the boundary in the kernel's space.",
+        widget="choice",
+        choices=MACHINES,
     )
     cost: float = ui(
         1.0,
@@ -68,10 +80,20 @@ class KernelTrickRequest(Request):
         log=True,
     )
     ridge: float = ui(
-        0.1, title="Ridge λ", help="Price of a long weight vector. Large: smoother.", ge=1e-4, le=100.0, step=0.0001, log=True
+        0.1,
+        title="Ridge λ",
+        help="Price of a long weight vector. Large: smoother.",
+        ge=1e-4,
+        le=100.0,
+        step=0.0001,
+        log=True,
     )
     lift: LiftChoice = ui(
-        "bowl", title="Lift into space", help="Three coordinates in which a plane may separate the classes.", widget="choice", choices=LIFTS
+        "bowl",
+        title="Lift into space",
+        help="Three coordinates in which a plane may separate the classes.",
+        widget="choice",
+        choices=LIFTS,
     )
     count: int = ui(
         100,
@@ -82,7 +104,9 @@ class KernelTrickRequest(Request):
         step=2,
         log=True,
     )
-    seed: int = ui(0, title="Seed", help="Decides the random frequencies.", widget="seed", ge=0, le=2**32 - 1, advanced=True)
+    seed: int = ui(
+        0, title="Seed", help="Decides the random frequencies.", widget="seed", ge=0, le=2**32 - 1, advanced=True
+    )
 
     @field_validator("points")
     @classmethod

@@ -51,15 +51,15 @@ MONOMIALS = {monomials!r}  # (powers, weight)
 def features(A):
     """All {count} monomials of the kernel."""
     return np.column_stack([weight * np.prod(A ** np.array(powers), axis=1) for powers, weight in MONOMIALS])'''
-_SVM = '''\
+_SVM = """\
 machine = SVC(C={cost!r}, kernel="precomputed", tol=1e-8).fit(K, y)
 dual = np.zeros(len(y))
 dual[machine.support_] = machine.dual_coef_[0]
 f = K @ dual + machine.intercept_[0]
-print("support vectors:", len(machine.support_), "street:", 2 / math.sqrt(dual @ K @ dual))'''
-_RIDGE = '''\
+print("support vectors:", len(machine.support_), "street:", 2 / math.sqrt(dual @ K @ dual))"""
+_RIDGE = """\
 dual = KernelRidge(alpha={ridge!r}, kernel="precomputed").fit(K, 2.0 * y - 1.0).dual_coef_
-f = K @ dual'''
+f = K @ dual"""
 
 
 def script(look: Look) -> str:

@@ -24,7 +24,9 @@ def exportables(look: Look | None, stage: Stage) -> list[Exportable]:
         found.append(Exportable("points in space plot", "plot", stage.lift.space.plot_item))
     if stage.page == "gram":
         names = ("Gram matrix by the kernel plot", "Gram matrix by features plot", "Gram difference plot")
-        found += [Exportable(name, "plot", plot.plot_item) for name, plot in zip(names, stage.gram.matrices(), strict=True)]
+        found += [
+            Exportable(name, "plot", plot.plot_item) for name, plot in zip(names, stage.gram.matrices(), strict=True)
+        ]
     if look.errors is not None:
         errors = look.errors
         found.append(Exportable("Fourier feature errors", "table", lambda: error_table(errors)))

@@ -1,4 +1,4 @@
-"""Points in space, turned by the mouse: a projection onto the screen, drawn with pyqtgraph so that it exports like a plot."""
+"""Points in space, turned by the mouse: projected and drawn with pyqtgraph, so that they export like any plot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ STEP = 6.0
 _FAR = 4.5
 """Distance of the eye, in half widths of the box: a mild perspective."""
 _EDGES = [(a, a | 1 << bit) for a in range(8) for bit in range(3) if not a & 1 << bit]
-_AXES = {"bowl": ("x₁", "x₂", "x₁² + x₂²"), "quadratic": ("x₁²", "√2 x₁x₂", "x₂²"), "principal": ("axis 1", "axis 2", "axis 3")}
+_AXES = {
+    "bowl": ("x₁", "x₂", "x₁² + x₂²"),
+    "quadratic": ("x₁²", "√2 x₁x₂", "x₂²"),
+    "principal": ("axis 1", "axis 2", "axis 3"),
+}
 
 
 class SpacePlot(Plot):
@@ -145,10 +149,13 @@ class SpacePlot(Plot):
         order = np.argsort(depth)
         chosen, places, depth = chosen[order], places[order], depth[order]
         scatter = self.pg.ScatterPlotItem(
-            x=places[:, 0], y=places[:, 1], size=10 + 2.5 * depth, symbol=["o" if labels[i] == 0 else "s" for i in chosen],
+            x=places[:, 0],
+            y=places[:, 1],
+            size=10 + 2.5 * depth,
+            symbol=["o" if labels[i] == 0 else "s" for i in chosen],
             brush=[self.brush(COLOURS[labels[i]]) for i in chosen],
             pen=[self.pen("accent", 3) if i in self._marked else self.pen("plot.background", 1) for i in chosen],
-        )  # fmt: skip
+        )
         scatter.setZValue(z)
         self.item.addItem(scatter, ignoreBounds=True)
 
@@ -219,6 +226,9 @@ def _cut(normal: Array, offset: float) -> Array:
     centre = found.mean(axis=0)
     first = found[0] - centre
     second = np.cross(normal, first)
-    angles = np.arctan2((found - centre) @ second / max(np.linalg.norm(second), 1e-300), (found - centre) @ first / max(np.linalg.norm(first), 1e-300))
+    angles = np.arctan2(
+        (found - centre) @ second / max(np.linalg.norm(second), 1e-300),
+        (found - centre) @ first / max(np.linalg.norm(first), 1e-300),
+    )
     ordered: Array = found[np.argsort(angles)]
     return ordered

@@ -18,14 +18,22 @@ from studio_plugins.kernel_trick.results import Look
 from studio_plugins.kernel_trick.space_plot import SpacePlot
 
 PAGES = {"lift": "Lifted into space", "gram": "Gram matrix", "fourier": "Fourier features"}
-_TIPS = ("Where a plane separates what no line does", "The same matrix by the kernel and by features", "How many random features the Gaussian needs")
+_TIPS = (
+    "Where a plane separates what no line does",
+    "The same matrix by the kernel and by features",
+    "How many random features the Gaussian needs",
+)
 _WIDE = 0.8
 """Width over height from which the two halves stand side by side, not one above the other."""
 _FRAME_MS, _RISE_FRAMES = 33, 36
 _LEGEND = (
-    ("●", "series.0", "class A"), ("■", "series.1", "class B"), ("━", "text", "boundary f = 0"), ("╌", "muted", "street f = ±1"),
-    ("○", "text", "support vector"), ("╌", "series.2", "plane of the lift"),
-)  # fmt: skip
+    ("●", "series.0", "class A"),
+    ("■", "series.1", "class B"),
+    ("━", "text", "boundary f = 0"),
+    ("╌", "muted", "street f = ±1"),
+    ("○", "text", "support vector"),
+    ("╌", "series.2", "plane of the lift"),
+)
 
 
 class _Square(QWidget):
@@ -64,7 +72,12 @@ class LiftPage(QWidget):
         self._clock.timeout.connect(self._climb)
         row = QHBoxLayout()
         row.setSpacing(SPACE_S)
-        for widget, stretch in ((self._play, 0), (QLabel("flat", self), 0), (self._rise, 1), (QLabel("lifted", self), 0)):
+        for widget, stretch in (
+            (self._play, 0),
+            (QLabel("flat", self), 0),
+            (self._rise, 1),
+            (QLabel("lifted", self), 0),
+        ):
             row.addWidget(widget, stretch)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -196,5 +209,9 @@ def sentence(look: Look) -> str:
     if look.lifted.plane is None:
         return look.problem
     wrong = look.lifted.wrong
-    result = "A plane separates the classes in space" if not wrong else f"The best plane leaves {wrong} points on the wrong side"
+    result = (
+        "A plane separates the classes in space"
+        if not wrong
+        else f"The best plane leaves {wrong} points on the wrong side"
+    )
     return f"{result}; seen from above it is the dashed boundary in the plot. Drag to turn, wheel to come nearer."

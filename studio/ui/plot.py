@@ -13,12 +13,14 @@ from studio.ui.theme import theme
 
 
 class Plot(QWidget):
-    """Axes, grid and background follow the theme. A subclass draws in `redraw`, which is called when colours change too.
+    """Axes, grid and background follow the theme. A subclass draws in `redraw`, called when colours change too.
 
     `pg` is pyqtgraph, `item` the PlotItem (for items and for the export service), `view` its ViewBox.
     """
 
-    def __init__(self, x_label: str = "", y_label: str = "", parent: QWidget | None = None, *, view_box: Any = None) -> None:
+    def __init__(
+        self, x_label: str = "", y_label: str = "", parent: QWidget | None = None, *, view_box: Any = None
+    ) -> None:
         super().__init__(parent)
         import pyqtgraph as pg
 

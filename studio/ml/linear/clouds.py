@@ -30,7 +30,9 @@ def _circles(rng: np.random.Generator, labels: Labels) -> Array:
 
 def _island(rng: np.random.Generator, labels: Labels) -> Array:
     """A disc in the middle of a ring."""
-    return _polar(np.where(labels == 1, 0.45 * np.sqrt(rng.random(len(labels))), 1.1), 2 * np.pi * rng.random(len(labels)))
+    return _polar(
+        np.where(labels == 1, 0.45 * np.sqrt(rng.random(len(labels))), 1.1), 2 * np.pi * rng.random(len(labels))
+    )
 
 
 def _moons(rng: np.random.Generator, labels: Labels) -> Array:

@@ -46,7 +46,7 @@ class CrossValidation:
 
     @property
     def simplest(self) -> int:
-        """The largest λ whose mean error is within one standard error of the least (Breiman et al. 1984, section 3.4.3)."""
+        """The largest λ whose mean error is within one standard error of the least (Breiman et al. 1984, 3.4.3)."""
         limit = self.mean[self.best] + self.standard_error[self.best]
         return int(np.argmax(self.mean <= limit))
 

@@ -25,8 +25,8 @@ _BOUND = {"linear": 1.0, "logistic": 0.25, "multinomial": 0.25}
 class Update:
     """One coefficient's turn.
 
-    sweep: from 1. output, feature: which coefficient. rho, curvature: ρ and a. before, after: its value. objective: loss
-    and penalty afterwards. coef: all coefficients afterwards, [K, p].
+    sweep: from 1. output, feature: which coefficient. rho, curvature: ρ and a. before, after: its value. objective:
+    loss and penalty afterwards. coef: all coefficients afterwards, [K, p].
     """
 
     sweep: int
@@ -51,8 +51,8 @@ def coordinate_descent(
 ) -> Iterator[Update]:
     """Sweeps over the coefficients, from zero or `start`; ends when none moved by more than `tolerance` in a sweep.
 
-    Intercepts take their turn at the start of every sweep. With `only`, pairs (output, feature), just those coefficients
-    move and everything else stays as it is.
+    Intercepts take their turn at the start of every sweep. With `only`, pairs (output, feature), just those
+    coefficients move and everything else stays as it is.
     """
     fit = start or Fit.zero(problem)
     W, b = fit.coef.copy(), fit.intercept.copy()

@@ -53,7 +53,9 @@ def monomials(kernel: Kernel, inputs: int) -> tuple[Monomial, ...]:
     feature has the square root of its coefficient as its weight. Raises ValueError for a kernel without finite map.
     """
     if kernel.name == "rbf":
-        raise ValueError("the Gaussian kernel has infinitely many features; approximate it with random Fourier features")
+        raise ValueError(
+            "the Gaussian kernel has infinitely many features; approximate it with random Fourier features"
+        )
     degree, offset = (1, 0.0) if kernel.name == "linear" else (kernel.degree, kernel.offset)
     found = []
     for powers in _compositions(degree, inputs):

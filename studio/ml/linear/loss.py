@@ -95,8 +95,8 @@ def gradient(problem: Problem, fit: Fit) -> tuple[Array, Array]:
 def kkt_violation(problem: Problem, fit: Fit, penalty: Penalty) -> float:
     """How far from optimal, in units of the gradient: 0 exactly where W, b minimise the objective.
 
-    Karush, Kuhn and Tucker: with g = ∂loss/∂w + λ(1 − α) w, a coefficient that is not zero has g = −λα sign(w), one that
-    is zero has |g| ≤ λα; an intercept has gradient 0. The largest failure of these is returned.
+    Karush, Kuhn and Tucker: with g = ∂loss/∂w + λ(1 − α) w, a coefficient that is not zero has g = −λα sign(w), one
+    that is zero has |g| ≤ λα; an intercept has gradient 0. The largest failure of these is returned.
     """
     slope, level = gradient(problem, fit)
     g = slope + penalty.l2 * fit.coef
@@ -106,5 +106,5 @@ def kkt_violation(problem: Problem, fit: Fit, penalty: Penalty) -> float:
 
 
 def explained(problem: Problem, fit: Fit) -> float:
-    """The share of the null model's loss that is explained: R² in the linear family, the deviance ratio in the others."""
+    """The share of the null model's loss that is explained: R² in the linear family, else the deviance ratio."""
     return 1.0 - mean_loss(problem, fit) / mean_loss(problem, Fit.zero(problem))

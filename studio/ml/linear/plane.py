@@ -1,7 +1,7 @@
 """The loss over two coefficients, and where it touches the ball of the penalty.
 
-All other coefficients and the intercepts are held. At the penalised optimum the level line of the loss and the border of
-the ball {penalty ≤ t} through it have one tangent: a larger ball would allow a smaller loss, a smaller one would not.
+All other coefficients and the intercepts are held. At the penalised optimum the level line of the loss and the border
+of the ball {penalty ≤ t} through it have one tangent: a larger ball would allow a smaller loss, a smaller would not.
 """
 
 from __future__ import annotations
@@ -52,7 +52,14 @@ class LossPlane:
 
 
 def loss_plane(
-    problem: Problem, fit: Fit, strength: float, mixes: tuple[float, ...], pair: tuple[int, int], output: int = 0, *, cells: int = 121
+    problem: Problem,
+    fit: Fit,
+    strength: float,
+    mixes: tuple[float, ...],
+    pair: tuple[int, int],
+    output: int = 0,
+    *,
+    cells: int = 121,
 ) -> LossPlane:
     """The plane of the coefficients of features `pair` in class `output`, with one optimum for each α of `mixes`.
 

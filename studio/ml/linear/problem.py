@@ -1,8 +1,8 @@
 """What is to be fitted: a standardised design matrix, a response, and what had to be left out to get there.
 
-The model is η = b + X w; its mean is η (linear), σ(η) (logistic) or softmax(η₁ … η_K) (multinomial). Columns are centred,
-and by default divided by their standard deviation (with 1/n), so that one penalty λ treats all features alike, as
-glmnet does (Friedman, Hastie, Tibshirani 2010, section 2).
+The model is η = b + X w; its mean is η (linear), σ(η) (logistic) or softmax(η₁ … η_K) (multinomial). Columns are
+centred, and by default divided by their standard deviation (with 1/n), so that one penalty λ treats all features alike,
+as glmnet does (Friedman, Hastie, Tibshirani 2010, section 2).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Penalised least squares over a range of λ: scikit-learn's coordinate descent, finished exactly.
 
 Coordinate descent finds quickly which coefficients are zero and the signs of the others, but crawls towards the exact
-values where features are nearly equal. With zeros and signs known the minimum is a linear system, so the last stretch is
-feature-sign search (Lee, Battle, Raina, Ng 2007): solve it, drop what crosses zero, add what the conditions of optimality
-miss, until they hold.
+values where features are nearly equal. With zeros and signs known the minimum is a linear system, so the last stretch
+is feature-sign search (Lee, Battle, Raina, Ng 2007): solve it, drop what crosses zero, add what the conditions of
+optimality miss, until they hold.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _finished(X: Array, pull: Array, w: Array, penalty: Penalty) -> Array:
 
 
 def _exact(X: Array, pull: Array, signs: Array, penalty: Penalty) -> Array:
-    """The minimum [p] if the coefficients had these signs: (XᵀX/n + λ(1 − α) I) w = Xᵀy/n − λα · sign on the support."""
+    """The minimum [p] if the coefficients had these signs: on the support (XᵀX/n + λ(1 − α) I) w = Xᵀy/n − λα sign."""
     support = np.flatnonzero(signs)
     part = X[:, support]
     system = part.T @ part / len(X) + penalty.l2 * np.eye(len(support))

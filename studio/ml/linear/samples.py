@@ -43,7 +43,9 @@ def _bundled(name: str) -> Sample:
     target = loaded.target
     if name != "diabetes":
         target = np.array([str(label) for label in loaded.target_names], dtype=object)[target]
-    return Sample(tuple(str(label) for label in loaded.feature_names), np.asarray(loaded.data, dtype=np.float64), target)
+    return Sample(
+        tuple(str(label) for label in loaded.feature_names), np.asarray(loaded.data, dtype=np.float64), target
+    )
 
 
 def _sparse(family: Family, rng: np.random.Generator) -> Sample:
@@ -67,7 +69,9 @@ def _wide(family: Family, rng: np.random.Generator) -> Sample:
     return _observed(X, [2.0, -2.0, 1.5, -1.5, 1.0, -1.0], [f"gene{i + 1}" for i in range(500)], family, rng)
 
 
-def _observed(X: Array, coefficients: list[float], names: list[str], family: Family, rng: np.random.Generator) -> Sample:
+def _observed(
+    X: Array, coefficients: list[float], names: list[str], family: Family, rng: np.random.Generator
+) -> Sample:
     """The response of X in a family: with noise of standard deviation 1, or classes drawn by their probabilities."""
     K = _OBSERVED_CLASSES if family == "multinomial" else 1
     owner = np.arange(len(coefficients)) * K // len(coefficients)  # each class has its own stretch of features

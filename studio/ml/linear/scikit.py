@@ -1,7 +1,7 @@
 """What this package takes from scikit-learn, loaded together.
 
-Two threads that load different parts of scikit-learn at once can meet its modules half made; behind one module the second
-thread waits for the first.
+Two threads that load different parts of scikit-learn at once can meet its modules half made; behind one module the
+second thread waits for the first.
 """
 
 from sklearn import datasets

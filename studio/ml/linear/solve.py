@@ -1,9 +1,9 @@
-"""Minimise loss + penalty. scikit-learn's coordinate descent solves every quadratic; the curved losses are a chain of those.
+"""Minimise loss + penalty: a linear problem at once, the curved losses as a chain of linear ones.
 
 The proximal Newton method, as in glmnet (Friedman, Hastie, Tibshirani 2010, section 3): at the present predictor a
-logistic loss is replaced by its second-order expansion, which is weighted least squares of a working response. A step is
-halved until the true objective falls, so the chain ends at its minimum. Here all classes of the multinomial family move
-together, where glmnet takes one after the other: few steps are needed instead of hundreds.
+logistic loss is replaced by its second-order expansion, which is weighted least squares of a working response. A step
+is halved until the true objective falls, so the chain ends at its minimum. Here all classes of the multinomial family
+move together, where glmnet takes one after the other: few steps are needed instead of hundreds.
 """
 
 from __future__ import annotations

@@ -24,7 +24,9 @@ def test_clouds_have_two_even_classes_within_sight(name):
     assert curved.wrong <= 1 and (straight.wrong > 3 or name == "blobs")
 
 
-@pytest.mark.parametrize("kernel", [Kernel("linear"), Kernel("polynomial", degree=3, offset=1.0), Kernel("rbf", gamma=1.5)])
+@pytest.mark.parametrize(
+    "kernel", [Kernel("linear"), Kernel("polynomial", degree=3, offset=1.0), Kernel("rbf", gamma=1.5)]
+)
 def test_the_machine_is_scikit_learns(kernel):
     points, labels = cloud("moons", 50, 0.25, seed=1)
     found = fit("svm", kernel, points, labels, softness=2.0)
@@ -92,7 +94,9 @@ def test_the_quadratic_lift_is_the_feature_map_of_the_squared_dot_product():
     assert lifted @ lifted.T == pytest.approx(Kernel("polynomial", degree=2, offset=0.0).gram(points, points))
 
 
-@pytest.mark.parametrize("kernel", [Kernel("rbf", gamma=1.0), Kernel("polynomial", degree=3, offset=1.0), Kernel("linear")])
+@pytest.mark.parametrize(
+    "kernel", [Kernel("rbf", gamma=1.0), Kernel("polynomial", degree=3, offset=1.0), Kernel("linear")]
+)
 def test_principal_axes_are_those_of_the_centred_gram_matrix(kernel):
     points, _ = cloud("corners", 30)
     lift = Lift.made("principal", kernel, points)

@@ -20,7 +20,9 @@ def test_a_polynomial_kernel_is_the_dot_product_of_its_features(degree, offset, 
     A, B = np.random.default_rng(seed).uniform(-1.5, 1.5, (2, 7, inputs))
     kernel = Kernel("polynomial", degree=degree, offset=offset)
     gram = kernel.gram(A, B)
-    assert features(kernel, A) @ features(kernel, B).T == pytest.approx(gram, rel=1e-10, abs=1e-10 * abs(gram).max() + 1e-300)
+    assert features(kernel, A) @ features(kernel, B).T == pytest.approx(
+        gram, rel=1e-10, abs=1e-10 * abs(gram).max() + 1e-300
+    )
 
 
 def test_kernels_are_those_of_scikit_learn():
@@ -59,6 +61,8 @@ def test_our_features_are_nearer_than_scikit_learns_random_phases():
         return np.square(waves @ waves.T - exact).mean()
 
     ours = np.mean([error(FourierFeatures.drawn(0.8, 2, 100, seed)(POINTS)) for seed in range(20)])
-    theirs = [error(RBFSampler(gamma=0.8, n_components=100, random_state=seed).fit_transform(POINTS)) for seed in range(20)]
+    theirs = [
+        error(RBFSampler(gamma=0.8, n_components=100, random_state=seed).fit_transform(POINTS)) for seed in range(20)
+    ]
     assert ours < np.mean(theirs)
     assert np.sqrt(ours) == pytest.approx(expected_error(exact, 100), rel=0.2)

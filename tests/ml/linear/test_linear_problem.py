@@ -87,7 +87,9 @@ def test_the_bundled_sets_are_those_of_scikit_learn(name, shape, family):
 
 
 @pytest.mark.parametrize("family", ["linear", "logistic", "multinomial"])
-@pytest.mark.parametrize(("name", "shape", "count"), [("sparse", (100, 30), 5), ("groups", (50, 40), 15), ("wide", (60, 500), 6)])
+@pytest.mark.parametrize(
+    ("name", "shape", "count"), [("sparse", (100, 30), 5), ("groups", (50, 40), 15), ("wide", (60, 500), 6)]
+)
 def test_made_up_sets_know_their_truth(name, shape, count, family):
     found, again = sample(name, family, seed=3), sample(name, family, seed=3)
     assert found.features.shape == shape and np.count_nonzero(found.truth.any(axis=0)) == count

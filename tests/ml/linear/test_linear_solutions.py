@@ -1,4 +1,4 @@
-"""Solutions of the elastic net, against scikit-learn's own estimators, closed forms and the conditions of optimality."""
+"""Solutions of the elastic net against scikit-learn's own estimators, closed forms and the conditions of optimality."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_raw_coefficients_predict_what_the_standardised_ones_do():
     penalty = Penalty(2.0, 0.7)
     fit = solve(problem, penalty)
     coef, intercept = fit.raw(problem)
-    assert found.features @ coef[0] + intercept[0] == pytest.approx(fit.predictor(problem.X)[:, 0] + problem.target_mean)
+    assert found.features @ coef[0] + intercept[0] == pytest.approx(
+        fit.predictor(problem.X)[:, 0] + problem.target_mean
+    )
     reference = ElasticNet(**penalty.in_scikit_learn("linear", problem.n), tol=1e-12, max_iter=10**5)
     reference.fit(problem.X, found.target)
     assert fit.coef[0] == pytest.approx(reference.coef_, abs=1e-7)

@@ -55,7 +55,10 @@ def test_a_table_of_ones_own_is_fitted_in_the_family_of_its_response(csv):
     path = csv(TABLE)
     problem = load(own(path, "sick", without=("id",))).problem
     assert problem.family == "logistic" and problem.classes == ("no", "yes") and problem.names == ("age",)
-    assert problem.n == 4 and problem.notes == ("“city” holds text and was left out", "1 of 5 rows have gaps and were left out")
+    assert problem.n == 4 and problem.notes == (
+        "“city” holds text and was left out",
+        "1 of 5 rows have gaps and were left out",
+    )
     assert load(own(path, "age")).problem.family == "linear"
 
 
@@ -103,7 +106,9 @@ def test_made_up_data_know_the_truth_of_the_scaled_features():
     assert load(ElasticNetRequest(data="groups", family="multinomial")).problem.outputs == 3
 
 
-@pytest.mark.parametrize("fields", [{"mix": 1.1}, {"strength": 0.0}, {"folds": 1}, {"data": "iris"}, {"first": "a", "second": "a"}])
+@pytest.mark.parametrize(
+    "fields", [{"mix": 1.1}, {"strength": 0.0}, {"folds": 1}, {"data": "iris"}, {"first": "a", "second": "a"}]
+)
 def test_requests_that_make_no_sense_are_refused(fields):
     with pytest.raises(RequestError):
         ElasticNetRequest.checked(**fields)

@@ -44,7 +44,7 @@ def test_one_click_shows_the_paths(fitted):
     assert fitted.insight.fact("features used") == f"{int(answer.fit.coef.any(axis=0).sum())} of 10"
 
 
-def test_the_slider_moves_the_fit(qtbot, net_room, fitted):
+def test_the_slider_moves_the_fit(net_room, fitted):
     before = fitted.desk.answer
     slider = fitted.controls.form.field("strength").findChild(QSlider)
     for tick in range(200, 900, 100):
@@ -190,7 +190,9 @@ def test_everything_shown_can_leave(qtbot, net_room, fitted, tmp_path):
     qtbot.waitUntil(lambda: fitted.desk.curve is not None, timeout=LONG)
     net_room.quiet()
     found = {item.name: item for item in fitted.exportables()}
-    assert {"coefficient paths plot", "cross-validation plot", "ball and loss plot", "coefficients", "script"} <= set(found)
+    assert {"coefficient paths plot", "cross-validation plot", "ball and loss plot", "coefficients", "script"} <= set(
+        found
+    )
     service = fitted.context.export
     fitted.grab()
     for name, item in found.items():

@@ -71,7 +71,9 @@ def test_the_errors_of_random_features_are_measured():
     assert np.sqrt(np.square(found.errors).mean(axis=0)) == pytest.approx(found.expected, rel=0.35)
 
 
-@pytest.mark.parametrize("points", [(), ((0.0, 0.0, 0),), ((0.0, 0.0, 0), (0.1, 0.0, 0)), ((0.0, 0.0, 1), (0.0, 0.0, 0))])
+@pytest.mark.parametrize(
+    "points", [(), ((0.0, 0.0, 0),), ((0.0, 0.0, 0), (0.1, 0.0, 0)), ((0.0, 0.0, 1), (0.0, 0.0, 0))]
+)
 @pytest.mark.parametrize("page", ["lift", "gram", "fourier"])
 @pytest.mark.parametrize("kernel", ["rbf", "polynomial", "linear"])
 def test_few_points_make_no_trouble(points, page, kernel):
@@ -83,9 +85,16 @@ def test_few_points_make_no_trouble(points, page, kernel):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"points": ((9.0, 0.0, 0),)}, {"points": ((0.0, 0.0, 2),)}, {"points": ((0.0, 0.0, 0),) * (MAX_POINTS + 1)},
-               {"gamma": 0.0}, {"degree": 9}, {"points": ((float("nan"), 0.0, 0),)}]
-)  # fmt: skip
+    "fields",
+    [
+        {"points": ((9.0, 0.0, 0),)},
+        {"points": ((0.0, 0.0, 2),)},
+        {"points": ((0.0, 0.0, 0),) * (MAX_POINTS + 1)},
+        {"points": ((float("nan"), 0.0, 0),)},
+        {"gamma": 0.0},
+        {"degree": 9},
+    ],
+)
 def test_requests_that_make_no_sense_are_refused(fields):
     with pytest.raises(RequestError):
         KernelTrickRequest.checked(**fields)
@@ -97,7 +106,13 @@ def test_a_request_survives_json_and_pairs_its_features():
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"kernel": "polynomial", "degree": 3}, {"kernel": "linear", "machine": "ridge"}, {"machine": "ridge", "ridge": 0.5}]
+    "fields",
+    [
+        {},
+        {"kernel": "polynomial", "degree": 3},
+        {"kernel": "linear", "machine": "ridge"},
+        {"machine": "ridge", "ridge": 0.5},
+    ],
 )
 def test_the_script_prints_the_same_numbers(fields):
     found = look(RINGS.replace(**fields))

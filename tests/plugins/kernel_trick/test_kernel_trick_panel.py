@@ -206,7 +206,13 @@ def test_everything_shown_can_leave(kernel_room, rings, tmp_path):
             names.add(item.name)
             for suffix in {"plot": ("png", "svg", "pdf"), "table": ("csv",), "script": ("py",)}[item.kind]:
                 assert rings.context.export.save(item, tmp_path / f"{item.name}.{suffix}").stat().st_size > 100
-    assert {"points and boundary plot", "points in space plot", "Gram matrix two ways", "Fourier feature errors", "script"} <= names
+    assert {
+        "points and boundary plot",
+        "points in space plot",
+        "Gram matrix two ways",
+        "Fourier feature errors",
+        "script",
+    } <= names
     rings.copy_script()
     assert "SVC(" in QGuiApplication.clipboard().text()
 
