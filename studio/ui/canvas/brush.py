@@ -64,15 +64,20 @@ class Dab:
 def stamp(diameter: float, hardness: float, dx: float = 0.0, dy: float = 0.0) -> NDArray[np.uint8]:
     """Coverage [n, n] of a round dab whose centre lies (dx, dy) pixels beside the middle of the stamp; n is odd.
 
-    Full inside hardness · R, smoothstep down to nothing at R = diameter / 2; the edge is at least one pixel wide.
+    Full inside hardness · R, smoothstep down to nothing at R = diameter / 2; a sharp edge is one pixel wide, in the middle of
+    which lies R.
     """
     radius = diameter / 2
     reach = math.ceil(radius + 0.5)
     places = np.arange(-reach, reach + 1, dtype=np.float32)
     distance = np.hypot(places[None] - np.float32(dx), (places - np.float32(dy))[:, None])
-    edge = max(1.0, radius * (1 - hardness))
-    inward = np.clip((radius + 0.5 - distance) / edge, 0, 1) if edge == 1.0 else np.clip((radius - distance) / edge, 0, 1)
-    made: NDArray[np.uint8] = np.rint(255 * inward * inward * (3 - 2 * inward)).astype(np.uint8)
+    edge = radius * (1 - hardness)
+    if edge <= 1:
+        share = np.clip(radius + 0.5 - distance, 0, 1)
+    else:
+        inward = np.clip((radius - distance) / edge, 0, 1)
+        share = inward * inward * (3 - 2 * inward)
+    made: NDArray[np.uint8] = np.rint(255 * share).astype(np.uint8)
     made.setflags(write=False)
     return made
 

@@ -14,9 +14,10 @@ from studio.ui.canvas.brush import Brush
 from studio.ui.canvas.compositing import Layer, as_rgba, flatten
 from studio.ui.canvas.history import LIMIT_BYTES, History
 from studio.ui.canvas.ink import Ink
-from studio.ui.canvas.steps import ExtendStep, Margins, PaintStep, State, StateStep
-from studio.ui.canvas.stroke import Scratch, Stroke
+from studio.ui.canvas.steps import ExtendStep, Layers, LayersStep, Margins, PaintStep, State, StateStep
+from studio.ui.canvas.stroke import Stroke
 from studio.ui.canvas.tiles import Box, Patch, Place, Raster, changed_tiles, clipped, part, tile, tiles_in, used_tiles
+from studio.ui.canvas.warming import Warmer
 
 
 class Target(StrEnum):
@@ -45,9 +46,10 @@ class CanvasDocument(QObject):
     def __init__(self, parent: QObject | None = None, *, undo_bytes: int = LIMIT_BYTES) -> None:
         super().__init__(parent)
         self.undo = History(self, undo_bytes)
-        self._layers: tuple[Layer, ...] = ()
+        self._layers: Layers = ()
         self._rasters: dict[Target, Raster] = {Target.MASK: np.zeros((0, 0), np.uint8), Target.HINTS: np.zeros((0, 0, 4), np.uint8)}
-        self._scratch: dict[Target, Scratch] = {}
+        self._coverage = np.zeros((0, 0), np.uint8)
+        self._warmer = Warmer(self)
         self._used: dict[Target, set[Place]] = {target: set() for target in Target}
         self._frozen: dict[Target, Raster | None] = {}
         self._revisions = dict.fromkeys(Target, 0)
@@ -121,16 +123,21 @@ class CanvasDocument(QObject):
 
     def begin_stroke(self, target: Target, ink: Ink, brush: Brush, text: str) -> Stroke:
         """A stroke on a raster: `to` the points of the path, then `finish` (one undoable step) or `restart` (nothing)."""
-        raster = self._rasters[target]
-        scratch = self._scratch.get(target)
-        if scratch is None or scratch.raster is not raster:
-            scratch = self._scratch[target] = Scratch(raster)
-
         def painted(boxes: list[Box]) -> None:
             for box in boxes:
                 self._tell_painted(target, box)
 
-        return Stroke(scratch, ink, brush, painted, lambda patch: self._record_paint(target, patch, text))
+        raster = self._rasters[target]
+        return Stroke(raster, self._coverage, ink, brush, painted, lambda patch: self._record_paint(target, patch, text))
+
+    def prepare(self, target: Target) -> None:
+        """Get ready for painting on a raster: its memory is taken in the next moments, not under the first strokes."""
+        self._warmer.warm([self._coverage, self._rasters[target]])
+
+    @property
+    def prepared(self) -> bool:
+        """Whether nothing of that is left to do."""
+        return self._warmer.done
 
     def cover(self, target: Target, left: int, top: int, coverage: Raster, ink: Ink, text: str) -> None:
         """Paint through `coverage` [h, w] uint8, its upper left pixel at (left, top); one undoable step."""
@@ -236,23 +243,27 @@ class CanvasDocument(QObject):
     def _become(self, state: State, text: str) -> None:
         before = self._state()
         self._show(state)
-        self.undo.record(StateStep(text, before, state, self._show))
+        self.undo.record(StateStep(text, before, self._state, self._show))
 
     def _show(self, state: State) -> None:
-        resized = (state.width, state.height) != (self.width, self.height) or state.mask is not self._rasters[Target.MASK]
-        self._layers = state.layers
         self._rasters = {Target.MASK: state.mask, Target.HINTS: state.hints}
-        if resized:
-            self._scratch.clear()
-            for target, raster in self._rasters.items():
-                self._used[target] = set(used_tiles(raster))
-                self._raster_changed(target)
-            self.resized.emit()
+        self._coverage = np.zeros((state.height, state.width), np.uint8)
+        self._layers = state.layers
+        for target, raster in self._rasters.items():
+            self._used[target] = set(used_tiles(raster))
+            self._raster_changed(target)
+        self.resized.emit()
+        self._show_layers(state.layers)
+
+    def _set_layers(self, layers: Layers, text: str) -> None:
+        before = self._layers
+        self._show_layers(layers)
+        self.undo.record(LayersStep(text, before, lambda: self._layers, self._show_layers))
+
+    def _show_layers(self, layers: Layers) -> None:
+        self._layers = layers
         self.layers_changed.emit()
         self.changed.emit(QRect(0, 0, self.width, self.height))
-
-    def _set_layers(self, layers: tuple[Layer, ...], text: str) -> None:
-        self._become(replace(self._state(), layers=layers), text)
 
     def _extend(self, margins: Margins) -> None:
         left, top, right, bottom = margins
@@ -284,7 +295,7 @@ class CanvasDocument(QObject):
             raise ValueError(f"the {target} is uint8 {list(raster.shape)}, not {wanted.dtype} {list(wanted.shape)}")
         whole = clipped((0, 0, self.width, self.height), raster)
         places = changed_tiles(raster, wanted, tiles_in(whole)) if whole else []
-        patch = Patch(raster, places)
+        patch = Patch({place: tile(raster, place) for place in places})
         for place in places:
             tile(raster, place)[...] = tile(wanted, place)
         self._record_paint(target, patch, text)
@@ -311,5 +322,5 @@ class CanvasDocument(QObject):
         self._frozen.pop(target, None)
 
 
-def _blank(width: int, height: int, layers: tuple[Layer, ...]) -> State:
+def _blank(width: int, height: int, layers: Layers) -> State:
     return State(width, height, layers, np.zeros((height, width), np.uint8), np.zeros((height, width, 4), np.uint8))

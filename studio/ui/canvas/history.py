@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol, cast
+from itertools import count
+from typing import Protocol
+from weakref import ref
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-LIMIT_BYTES = 200 * 2**20
+LIMIT_BYTES = 128 * 2**20
 _ROOM = 0.75  # of the limit is what remains after forgetting, so that not every step has to forget
 _PACK_MS = 3.0  # of every _PACK_EVERY_MS, while something is left to compress
 _PACK_EVERY_MS = 15
@@ -31,18 +33,29 @@ class Step(Protocol):
 
 
 class _Command(QUndoCommand):
-    def __init__(self, step: Step) -> None:
-        super().__init__(step.text)
-        self.step = step
+    """Stands on the stack for a step of a history.
+
+    WORKAROUND: it must hold neither. Through a command, which belongs to Qt, Python's garbage collector sees no way, and
+    it destroys stack and commands in an order that crashes (PySide6 6.11) when they are part of a cycle.
+    """
+
+    def __init__(self, history: History, number: int, text: str) -> None:
+        super().__init__(text)
+        self._history, self._number = ref(history), number
         self._made = True
 
     def redo(self) -> None:
         if not self._made:  # the stack calls this at the push as well
-            self.step.redo()
+            self._step().redo()
         self._made = False
 
     def undo(self) -> None:
-        self.step.undo()
+        self._step().undo()
+
+    def _step(self) -> Step:
+        history = self._history()
+        assert history is not None, "a history outlives its commands"
+        return history.step(self._number)
 
 
 class History(QUndoStack):
@@ -51,6 +64,8 @@ class History(QUndoStack):
     def __init__(self, parent: QObject | None = None, limit: int = LIMIT_BYTES) -> None:
         super().__init__(parent)
         self.limit = limit
+        self._numbers = count()
+        self._steps: dict[int, Step] = {}  # by the numbers of their commands, oldest first
         self._packing = QTimer(self)
         self._packing.setInterval(_PACK_EVERY_MS)
         self._packing.timeout.connect(self._pack_some)
@@ -58,11 +73,21 @@ class History(QUndoStack):
 
     def record(self, step: Step) -> None:
         """Keep a change that has been made."""
-        self.push(_Command(step))
+        self._keep(step)
+        self._pack_some()  # a little now: who draws stroke after stroke leaves no idle moment
         if self.nbytes > self.limit:
             self.pack_all()
         if self.nbytes > self.limit:
             self._forget_oldest()
+
+    def step(self, number: int) -> Step:
+        """The step of a command."""
+        return self._steps[number]
+
+    def clear(self) -> None:
+        """Forget all steps."""
+        super().clear()
+        self._steps.clear()
 
     @property
     def nbytes(self) -> int:
@@ -71,7 +96,7 @@ class History(QUndoStack):
 
     def steps(self) -> list[Step]:
         """All steps, oldest first."""
-        return [cast(_Command, self.command(index)).step for index in range(self.count())]
+        return list(self._steps.values())
 
     def pack_all(self) -> None:
         """Compress everything now."""
@@ -80,17 +105,34 @@ class History(QUndoStack):
                 pass
         self._packing.stop()
 
+    def _keep(self, step: Step) -> None:
+        """Push, which takes away what was undone."""
+        for undone in list(self._steps)[self.index() :]:
+            del self._steps[undone]
+        number = next(self._numbers)
+        self._steps[number] = step
+        self.push(_Command(self, number, step.text))
+
     def _forget_oldest(self) -> None:
-        """Begin anew with the newest steps: a QUndoStack cannot lose its bottom. All steps are made at this moment."""
+        """Begin anew with the newest steps: a QUndoStack cannot lose its bottom. All steps are made at this moment.
+
+        The state that was marked clean stays marked, unless it is among those that nobody can go back to any more.
+        """
         kept, room = self.steps(), self.nbytes
         while len(kept) > 1 and room > _ROOM * self.limit:
             room -= kept.pop(0).nbytes
+        clean = self.cleanIndex() - (self.count() - len(kept))
         self.blockSignals(True)  # nobody is told of the moment in which nothing can be undone
         self.clear()
-        for step in kept[:-1]:
-            self.push(_Command(step))
+        self.resetClean()
+        for index, step in enumerate(kept[:-1]):
+            if index == clean:
+                self.setClean()
+            self._keep(step)
+        if clean == len(kept) - 1:
+            self.setClean()
         self.blockSignals(False)
-        self.push(_Command(kept[-1]))
+        self._keep(kept[-1])
 
     def _pack_later(self) -> None:
         if self.count():

@@ -13,6 +13,7 @@ from studio.ui.canvas.pyramid import Pyramid, level_for
 from studio.ui.canvas.settings import CanvasSettings
 from studio.ui.canvas.tiles import Raster
 from studio.ui.canvas.viewport import Viewport
+from studio.ui.canvas.warming import Warmer
 from studio.ui.theme import theme
 
 SQUARE = 8  # pixels of the screen: the checkerboard under transparent parts
@@ -32,16 +33,24 @@ class Renderer(QObject):
         self._layers = LayerLevels(document, self)
         self._layers.made.connect(self.all_changed)
         self._rasters: dict[Target, Pyramid] = {}
+        self._warmer = Warmer(self)
+        self._target: Target | None = None
         self._checker: tuple[object, QPixmap] | None = None
         document.painted.connect(self._on_painted)
         document.resized.connect(self._on_resized)
         document.layers_changed.connect(self.all_changed)
-        settings.changed.connect(self.all_changed)
+        settings.changed.connect(self._on_settings)
         self._on_resized()
 
     def stop(self) -> None:
         """Do nothing more in the background."""
         self._layers.stop()
+        self._warmer.stop()
+
+    @property
+    def prepared(self) -> bool:
+        """Whether nothing is left to do before the first stroke."""
+        return self._warmer.done and self._document.prepared
 
     def paint(self, painter: QPainter, viewport: Viewport, exposed: QRect, ratio: float) -> None:
         """Draw what lies under `exposed` (pixels of the widget); `ratio`: device pixels per pixel."""
@@ -128,6 +137,15 @@ class Renderer(QObject):
             self._rasters[target] = Pyramid(self._document.raster(target))
             if self._document.is_painted(target):
                 self._rasters[target].update((0, 0, self._document.width, self._document.height))
+        self._target = None
+        self._on_settings()
+
+    def _on_settings(self) -> None:
+        target = self._settings.values.target
+        if target is not self._target:
+            self._target = target
+            self._document.prepare(target)
+            self._warmer.warm(self._rasters[target].levels[1:])
         self.all_changed.emit()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from studio.ui.canvas.compositing import Layer
 from studio.ui.canvas.tiles import Box, Patch, Raster
 
+Layers = tuple[Layer, ...]
 Margins = tuple[int, int, int, int]  # pixels added left, top, right, bottom
 
 
@@ -50,20 +51,45 @@ class PaintStep:
 
 
 class StateStep:
-    """Layers, or everything, replaced. It holds what the document does not: the arrays of the other moment."""
+    """Everything replaced. It holds the other moment; `swap(state)` shows that and gives the present one instead.
 
-    def __init__(self, text: str, before: State, after: State, show: Callable[[State], None]) -> None:
+    The present is asked for each time, not remembered: extending and its undo make new arrays of equal content.
+    """
+
+    def __init__(self, text: str, other: State, present: Callable[[], State], show: Callable[[State], None]) -> None:
         self.text = text
-        self._now, self._other, self._show = after, before, show
+        self._other, self._present, self._show = other, present, show
 
     @property
     def nbytes(self) -> int:
-        own = self._now.arrays()
+        own = self._present().arrays()
         return sum(array.nbytes for key, array in self._other.arrays().items() if key not in own)
 
     def undo(self) -> None:
-        self._now, self._other = self._other, self._now
-        self._show(self._now)
+        other, self._other = self._other, self._present()
+        self._show(other)
+
+    redo = undo
+
+    def pack_one(self) -> bool:
+        return False
+
+
+class LayersStep:
+    """Layers added, removed, moved or changed; mask and hints are none of its business."""
+
+    def __init__(self, text: str, other: Layers, present: Callable[[], Layers], show: Callable[[Layers], None]) -> None:
+        self.text = text
+        self._other, self._present, self._show = other, present, show
+
+    @property
+    def nbytes(self) -> int:
+        own = {id(layer.pixels) for layer in self._present()}
+        return sum(layer.pixels.nbytes for layer in self._other if id(layer.pixels) not in own)
+
+    def undo(self) -> None:
+        other, self._other = self._other, self._present()
+        self._show(other)
 
     redo = undo
 

@@ -8,36 +8,31 @@ import numpy as np
 
 from studio.ui.canvas.brush import Brush, Dab, Point, along, dab
 from studio.ui.canvas.ink import Ink
-from studio.ui.canvas.tiles import Box, Patch, Place, Raster, changed_tiles, clipped, common, part, tile, tile_box, tiles_in, united
+from studio.ui.canvas.tiles import Box, Patch, Place, Raster, clipped, common, part, tile, tile_box, tiles_in, united
 
 _WASTE = 3.0  # dabs are laid together as long as the box around them is at most this many times as large as one
 
 
-class Scratch:
-    """Room beside a raster for strokes: what they cover, and what was there before. Its memory is taken only where
-    something is painted, and serves all strokes.
-    """
-
-    def __init__(self, raster: Raster) -> None:
-        self.raster = raster
-        self.coverage: Raster = np.empty(raster.shape[:2], np.uint8)
-        self.before: Raster = np.empty_like(raster)
-
-
 class Stroke:
-    """`to` draws on, `finish` hands over what undo needs. `painted(boxes)` is told of every change to the raster."""
+    """`to` draws on, `finish` hands over what undo needs.
+
+    `coverage` [H, W] is room of the raster's size that all strokes share: what it holds outside the tiles of this stroke
+    means nothing. `painted(boxes)` is told of every change to the raster.
+    """
 
     def __init__(
         self,
-        scratch: Scratch,
+        raster: Raster,
+        coverage: Raster,
         ink: Ink,
         brush: Brush,
         painted: Callable[[list[Box]], None],
         finished: Callable[[Patch], None],
     ) -> None:
-        self._scratch, self._ink, self._brush = scratch, ink, brush
+        self._raster, self._coverage = raster, coverage
+        self._ink, self._brush = ink, brush
         self._painted, self._finished = painted, finished
-        self._touched: set[Place] = set()
+        self._before: dict[Place, Raster] = {}
         self._last: Point | None = None
 
     @property
@@ -47,7 +42,7 @@ class Stroke:
 
     def to(self, point: Point) -> None:
         """Draw on to a point, straight from the last one; points may lie outside the picture."""
-        height, width = self._scratch.coverage.shape
+        height, width = self._coverage.shape
         if self._last is None:
             dabs = iter([dab(self._brush, point)])
         else:
@@ -58,8 +53,7 @@ class Stroke:
 
     def stencil(self, left: int, top: int, coverage: Raster) -> None:
         """Paint through `coverage` [h, w], its upper left pixel at (left, top); what lies beyond the picture is cut."""
-        raster = self._scratch.raster
-        box = clipped((left, top, left + coverage.shape[1], top + coverage.shape[0]), raster)
+        box = clipped((left, top, left + coverage.shape[1], top + coverage.shape[0]), self._raster)
         if box is None:
             return
         for place in tiles_in(box):
@@ -67,55 +61,56 @@ class Stroke:
             cover = part(coverage, (each[0] - left, each[1] - top, each[2] - left, each[3] - top))
             if cover.any():
                 self._touch(each)
-                here = part(self._scratch.coverage, each)
+                here = part(self._coverage, each)
                 np.maximum(here, cover, out=here)
                 self._ink_on(each)
         self._painted([box])
 
     def restart(self) -> None:
         """Take everything back that it has drawn; it goes on from the next point."""
-        boxes = []
-        for place in self._touched:
-            tile(self._scratch.raster, place)[...] = tile(self._scratch.before, place)
-            boxes.append(tile_box(place))
-        self._touched.clear()
+        for place, before in self._before.items():
+            tile(self._raster, place)[...] = before
+        around = united(tile_box(place) for place in self._before)
+        inside = clipped(around, self._raster) if around is not None else None
+        self._before.clear()
         self._last = None
-        around = clipped(united(boxes) or (0, 0, 0, 0), self._scratch.raster)
-        self._painted([around] if around else [])
+        self._painted([inside] if inside else [])
 
     def finish(self) -> None:
         """Hand over the former content of the tiles that it changed."""
-        changed = changed_tiles(self._scratch.before, self._scratch.raster, self._touched)
-        self._finished(Patch(self._scratch.before, changed))
+        self._finished(Patch({place: before for place, before in self._before.items() if (before != tile(self._raster, place)).any()}))
 
     def _lay(self, dabs: Iterable[Dab]) -> Box | None:
         """Cover what the dabs cover (the most of all counts) and paint it; where that was, or None outside."""
-        raster = self._scratch.raster
-        inside = [(each, box) for each in dabs if (box := clipped(each.box, raster)) is not None]
+        inside = [(each, box) for each in dabs if (box := clipped(each.box, self._raster)) is not None]
         around = united(box for _, box in inside)
         if around is None:
             return None
         self._touch(around)
         for each, box in inside:
-            here = part(self._scratch.coverage, box)
+            here = part(self._coverage, box)
             own = (box[0] - each.left, box[1] - each.top, box[2] - each.left, box[3] - each.top)
             np.maximum(here, part(each.coverage, own), out=here)
         self._ink_on(around)
         return around
 
     def _ink_on(self, box: Box) -> None:
-        coverage = part(self._scratch.coverage, box)
-        if self._brush.opacity < 1:
-            coverage = np.rint(coverage * np.float32(self._brush.opacity)).astype(np.uint8)
-        self._ink.lay(part(self._scratch.raster, box), part(self._scratch.before, box), coverage)
+        """Paint what is covered inside a box, tile by tile: what was there before is kept so."""
+        for place in tiles_in(box):
+            left, top = tile_box(place)[:2]
+            here = common(tile_box(place), box)
+            coverage = part(self._coverage, here)
+            if self._brush.opacity < 1:
+                coverage = np.rint(coverage * np.float32(self._brush.opacity)).astype(np.uint8)
+            before = part(self._before[place], (here[0] - left, here[1] - top, here[2] - left, here[3] - top))
+            self._ink.lay(part(self._raster, here), before, coverage)
 
     def _touch(self, box: Box) -> None:
         """Remember what was there before this stroke."""
         for place in tiles_in(box):
-            if place not in self._touched:
-                self._touched.add(place)
-                tile(self._scratch.before, place)[...] = tile(self._scratch.raster, place)
-                tile(self._scratch.coverage, place)[...] = 0
+            if place not in self._before:
+                self._before[place] = tile(self._raster, place).copy()
+                tile(self._coverage, place)[...] = 0
 
 
 def _together(dabs: Iterator[Dab]) -> Iterator[list[Dab]]:

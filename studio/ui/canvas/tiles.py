@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -102,12 +102,12 @@ class Patch:
     One state is kept, not two: after an undo the patch holds what redo needs. `nbytes` is what it takes now.
     """
 
-    def __init__(self, raster: Raster, places: Iterable[Place]) -> None:
+    def __init__(self, pixels: Mapping[Place, Raster]) -> None:
         self._tiles: dict[Place, StoredTile] = {}
         self._raw: list[StoredTile] = []
         self.nbytes = 0
-        for place in places:
-            self._store(place, tile(raster, place))
+        for place, content in pixels.items():
+            self._store(place, content)
 
     def _store(self, place: Place, pixels: Raster) -> None:
         stored = self._tiles[place] = StoredTile(pixels)

@@ -146,6 +146,11 @@ class CanvasView(QWidget):
         """Whether something is under way that must not be disturbed: a stroke, a shape, a computation."""
         return self._in_use is not None or self._handles.active or bool(self.work.busy)
 
+    @property
+    def prepared(self) -> bool:
+        """Whether all memory is taken that the first strokes will need."""
+        return self._renderer.prepared
+
     def cancel(self) -> None:
         """Take back the stroke or shape under way, stop extending, drop what is computed."""
         if self._in_use is not None:
