@@ -51,8 +51,7 @@ def run(side: int = SIDE, strokes: int = STROKES, per_scene: int = 6) -> list[Fi
             *_memory(side, strokes),
         ]
     finally:
-        view.stop()
-        view.close()
+        _end(view)
 
 
 class _Stopwatch(CanvasView):
@@ -180,8 +179,7 @@ def _memory(side: int, strokes: int) -> list[Figure]:
         QApplication.processEvents()
     grown, kept = process.memory_info().rss - before, view.document.undo
     note = f"{kept.count()} steps can be undone, in {kept.nbytes / 1e6:.0f} MB; beyond mask, hints and their smaller levels"
-    view.stop()
-    view.close()
+    _end(view)
     return [Figure.at_most(f"memory after {strokes} strokes", grown / 1e6, "MB", MEMORY_MB, note)]
 
 
@@ -190,6 +188,13 @@ def _ready(view: CanvasView) -> None:
     end = time.perf_counter() + 5
     while not view.prepared and time.perf_counter() < end:
         _wait(0.05)
+
+
+def _end(view: CanvasView) -> None:
+    """Close the window and let go of its memory."""
+    view.stop()
+    view.close()
+    view.deleteLater()
 
 
 def _wait(seconds: float) -> None:
