@@ -16,10 +16,10 @@ CHOSEN = "bmi"
 def show(panel: ElasticNetPanel) -> None:
     """Fit the example here and now, without the engine; it takes some tenths of a second."""
     from studio.engine import run_inline
-    from studio_plugins.elastic_net.jobs import Order, answer, crossvalidate
+    from studio_plugins.elastic_net.jobs import Order, ValidationOrder, answer, crossvalidate
 
     found = run_inline(answer, Order(REQUEST, plane=True, updates=True))
-    panel.desk.curve = run_inline(crossvalidate, Order(REQUEST, found.known))
+    panel.desk.curve = run_inline(crossvalidate, ValidationOrder(REQUEST, found.known))
     panel.desk.answer = found
     panel.controls.form.set_value(REQUEST)
     panel.desk.answered.emit(found)

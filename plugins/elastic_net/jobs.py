@@ -39,6 +39,11 @@ class Order:
 
 
 @dataclass(frozen=True, eq=False)
+class ValidationOrder(Order):
+    """Which settings to cross-validate."""
+
+
+@dataclass(frozen=True, eq=False)
 class KeepOrder:
     """What to keep in the store: a fit, and its cross-validation where there is one."""
 
@@ -130,7 +135,7 @@ def _updates(problem: Problem, penalty: Penalty) -> Iterator[Update]:
     return islice(coordinate_descent(problem, penalty, tolerance=1e-6), MAX_UPDATES)
 
 
-def crossvalidate(order: Order, ctx: JobContext) -> Generator[Event | Offload, Any, Validated]:
+def crossvalidate(order: ValidationOrder, ctx: JobContext) -> Generator[Event | Offload, Any, Validated]:
     """The held-out error of every λ, a fold a step. Raises as `answer`, UnfitData."""
     request, known = order.request, order.known
     yield Progress(0, request.folds, "cross-validating")
@@ -153,7 +158,7 @@ def crossvalidate(order: Order, ctx: JobContext) -> Generator[Event | Offload, A
 def elastic_net(request: ElasticNetRequest, ctx: JobContext) -> Generator[Event | Offload, Any, Kept]:
     """The whole of it: path, cross-validation, and both kept in the store."""
     found = yield from answer(Order(request), ctx)
-    validated = yield from crossvalidate(Order(request, found.known), ctx)
+    validated = yield from crossvalidate(ValidationOrder(request, found.known), ctx)
     kept: Kept = yield from keep(KeepOrder(found, validated), ctx)
     return kept
 

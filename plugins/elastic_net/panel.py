@@ -81,6 +81,7 @@ class ElasticNetPanel(Panel):
         desk.validated.connect(self._show_validated)
         desk.table.connect(self._show_table)
         desk.unable.connect(self._say_unable)
+        desk.unvalidated.connect(stage.validation.show_problem)
         desk.said.connect(self.message)
         desk.status.connect(lambda text, _share: self._status.setText(text or self._hint()))
         stage.turned.connect(lambda _page: self._ask())

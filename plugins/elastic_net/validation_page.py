@@ -112,6 +112,11 @@ class ValidationPage(QWidget):
             button.setEnabled(validated is not None)
         self._sentence.setText(sentence(validated) if validated is not None else "Cross-validation is on its way.")
 
+    def show_problem(self, why: str) -> None:
+        """There is no curve, and why."""
+        self.show_curve(None)
+        self._sentence.setText(why)
+
     def show_answer(self, answer: Answer) -> None:
         """Today's λ."""
         self.plot.show_strength(answer.penalty.strength)

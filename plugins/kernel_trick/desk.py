@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.engine import ErrorInfo, Priority, Task
+from studio.engine import Cancelled, Done, Event, Failed, Priority, Task
 from studio.host.context import PanelContext
 from studio.host.desk import TaskDesk
+from studio.host.newest import Newest
 from studio_plugins.kernel_trick import jobs
 from studio_plugins.kernel_trick.jobs import Order
 from studio_plugins.kernel_trick.request import KernelTrickRequest
@@ -24,42 +25,36 @@ class Desk(TaskDesk):
     def __init__(self, context: PanelContext, parent: QObject) -> None:
         super().__init__(context, parent)
         self.look: Look | None = None
-        self._next: Order | None = None
-        self._asked: Task | None = None
+        self._questions: Newest[Order] = Newest(self._submit_order)
 
     def ask(self, request: KernelTrickRequest, page: str, *, moving: bool = False) -> None:
-        """What follows from a request. While one question is being answered only the newest waits: a hand that moves
-        without a pause must see answers on its way, and not have each one dropped for the next."""
-        order = Order(request, page, moving)
-        if self._asked is not None and not self._asked.state.ended:
-            self._next = order
-        else:
-            self._submit_order(order)
+        """What follows from a request."""
+        self._questions.ask(Order(request, page, moving))
 
-    def _submit_order(self, order: Order) -> None:
-        self._next = None
+    def _submit_order(self, order: Order) -> Task | None:
         small = len(order.request.points) <= QUICK_POINTS and order.page != "fourier"
         lane = {"lane": "quick"} if small else {"priority": Priority.INTERACTIVE}
-        self._asked = self.submit(jobs.look, order, "looking", **lane)
+        return self.submit(jobs.look, order, "looking", **lane)
 
     def keep(self) -> None:
         """Keep what is shown."""
         if self.look is not None and len(self.look.points):
             self.submit(jobs.keep, self.look, "keeping the boundary", lane="quick")
 
+    def on_event(self, task: Task, event: Event) -> None:
+        super().on_event(task, event)
+        if isinstance(event, (Done, Failed, Cancelled)):
+            self._questions.ended(task)
+
     def _done(self, task: Task, result: object) -> None:
         if isinstance(result, Look):
             self.look = result
             self.looked.emit(result)
             self.status.emit("", None)
-            if self._next is not None:
-                self._submit_order(self._next)
         elif isinstance(result, Kept):
             self.said.emit("Kept in the History, with its settings.", "success", "", ())
         else:
             super()._done(task, result)
 
-    def _failed(self, task: Task, error: ErrorInfo) -> None:
-        super()._failed(task, error)
-        if self._next is not None:
-            self._submit_order(self._next)
+    def _cancelled(self, task: Task) -> None:
+        """A question given up for a newer one is no news."""

@@ -96,6 +96,17 @@ def test_cross_validation_runs_when_its_page_is_shown_and_is_taken_over(qtbot, n
     assert fitted.desk.curve is None  # another α is not
 
 
+def test_a_cross_validation_that_cannot_be_is_said_on_its_page(net_room, csv):
+    panel = net_room()
+    rows = [f"{i},{i % 7},{'rare' if i == 3 else 'often'}" for i in range(20)]
+    panel.desk.open_table(csv("\n".join(["a,b,c", *rows])), choose=True)
+    net_room.quiet()
+    assert panel.desk.answer.problem.classes == ("often", "rare")
+    panel.stage.show_page("validation")
+    net_room.quiet()
+    assert "“rare” has 1 row" in panel.stage.validation.text()
+
+
 def test_the_ball_page_shows_the_pair_asked_for(net_room, fitted):
     fitted.stage.show_page("ball")
     net_room.quiet()
