@@ -18,13 +18,14 @@ from scipy.sparse.linalg import cg
 from studio.ml.diffusion.regions import Cells, Mask, Pixels, Region, RegionError, resampled
 
 Floats = NDArray[np.float32]
-ColourMatch = Literal["off", "mean", "mean and spread", "membrane"]
+ColourMatch = Literal["off", "shift", "membrane"]
 """How what was drawn takes on the colours of what surrounds it; see `colour_matched`."""
 
-MOST_SPREAD = 2.0
-"""By how much a match of the spread changes contrast at most, either way."""
+ALIKE = 8
+"""Levels by which the colours of one thing may differ from cell to cell."""
 _BAND = 256
 _TOLERANCE = 1e-4
+_QUICK = 32 * 32
 
 
 def paste_back(picture: Pixels, patch: Pixels, region: Region, composite: Mask) -> Pixels:
@@ -57,26 +58,32 @@ def layer(patch: Pixels, region: Region, composite: Mask, shape: tuple[int, ...]
 def colour_matched(patch: Pixels, picture: Pixels, drawn: Cells, ring: Cells, how: ColourMatch) -> Pixels:
     """The patch [n, n, 3] with the colours of its drawn cells moved, so that on the ring they are the picture's.
 
-    ring [n, n]: cells that were drawn though nobody asked for another content there, the rim of what is drawn; there
-    patch and picture [n, n, 3] should agree. mean: every channel's mean on the ring becomes the picture's. mean and
-    spread: its standard deviation as well, by a factor of MOST_SPREAD at most. membrane: what is missing on the ring
-    is spread over what is drawn inside it as smoothly as can be, a solution of Laplace's equation (Pérez et al. 2003,
-    "Poisson image editing", eq. 4, with the guidance field of the patch). Without a ring nothing changes.
+    ring [n, n]: cells that were drawn though nobody asked for another content there, the rim of what is drawn; where
+    patch and picture [n, n, 3] show the same there, what differs is colour (`_same`). shift: each channel moves by the
+    median of that. membrane: it is spread over what is drawn as smoothly as can be, a solution of Laplace's equation
+    (Pérez et al. 2003, "Poisson image editing", eq. 4, with the patch for a guidance field). Without a ring nothing
+    changes.
     """
     if how not in get_args(ColourMatch):
         raise RegionError(f"Unknown colour match {how!r}; known are {', '.join(get_args(ColourMatch))}.")
     if how == "off" or not ring.any():
         return patch
-    x, y = patch.astype(np.float32), picture.astype(np.float32)
-    if how == "membrane":
-        moved = x + harmonic(y - x, ring, drawn & ~ring)
-    else:
-        have, wanted = x[ring], y[ring]
-        gain = np.float32(1)
-        if how == "mean and spread":
-            gain = (wanted.std(axis=0) / np.maximum(have.std(axis=0), 1)).clip(1 / MOST_SPREAD, MOST_SPREAD)
-        moved = (x - have.mean(axis=0)) * gain + wanted.mean(axis=0)
-    return np.where(drawn[..., None], _bytes(moved), patch)
+    missing = picture.astype(np.float32) - patch
+    rim = ring.copy()
+    rim[ring] = _same(missing[ring])
+    moved = harmonic(missing, rim, drawn & ~rim) if how == "membrane" else np.median(missing[rim], axis=0)
+    return np.where(drawn[..., None], _bytes(patch + moved), patch)
+
+
+def _same(missing: Floats) -> Cells:
+    """Of differences [K, 3] those of colour, [K]; the others are where the patch shows another thing.
+
+    In every channel within three standard deviations of the median, these estimated by 1.4826 times the median
+    absolute deviation (Rousseeuw & Croux 1993), with ALIKE levels granted besides.
+    """
+    median = np.median(missing, axis=0)
+    away = np.abs(missing - median)
+    return np.asarray((away <= 3 * 1.4826 * np.median(away, axis=0) + ALIKE).all(axis=1))
 
 
 def harmonic(values: Floats, known: Cells, unknown: Cells) -> Floats:
@@ -105,9 +112,26 @@ def harmonic(values: Floats, known: Cells, unknown: Cells) -> Floats:
     columns = np.concatenate([np.arange(count), *(column for _, column in pairs)])
     entries = np.concatenate([degree, -np.ones(len(rows) - count)])
     laplacian = csr_array((entries, (rows, columns)), shape=(count, count))
-    solved = [cg(laplacian, channel, rtol=_TOLERANCE)[0] for channel in given.T]
+    begin = _from_coarser(continued, known, unknown)[unknown].T
+    solved = [cg(laplacian, b, x0=guess, rtol=_TOLERANCE)[0] for b, guess in zip(given.T, begin, strict=True)]
     continued[unknown] = np.stack(solved, axis=1)
     return continued
+
+
+def _from_coarser(values: Floats, known: Cells, unknown: Cells) -> Floats:
+    """Where the solver begins, [H, W, C]: the membrane over squares of two by two cells; nothing where that is quick."""
+    height, width = known.shape
+    if height * width <= _QUICK:
+        return np.zeros_like(values)
+    padding = ((0, height % 2), (0, width % 2))
+    squares = (-(-height // 2), 2, -(-width // 2), 2)
+    there = np.pad(known, padding).reshape(squares)
+    total = np.pad(np.where(known[..., None], values, 0), (*padding, (0, 0))).reshape(*squares, -1).sum(axis=(1, 3))
+    number = there.sum(axis=(1, 3))
+    open_ = np.pad(unknown, padding).reshape(squares).any(axis=(1, 3)) & (number == 0)
+    means = (total / np.maximum(number, 1)[..., None]).astype(np.float32)
+    coarse = harmonic(means, number > 0, open_)
+    return coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
 
 
 def _reached(known: Cells, unknown: Cells) -> Cells:

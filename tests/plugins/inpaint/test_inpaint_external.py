@@ -64,7 +64,7 @@ def test_what_is_asked_is_what_the_view_shows(pipelines, photo):
 
 
 def test_the_script_makes_the_same_picture(run, store, photo, pipelines, tmp_path, monkeypatch):
-    result, _ = run(request_of(pipelines("sd1"), colour_match="mean", mode="refine"))
+    result, _ = run(request_of(pipelines("sd1"), colour_match="shift", mode="refine"))
     text = script(result.request, result.provenance, store.get(result.record_id).files)
     (tmp_path / "again.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

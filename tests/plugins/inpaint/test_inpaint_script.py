@@ -14,7 +14,7 @@ from studio_plugins.inpaint.script import script
 from tests.plugins.inpaint.conftest import INPAINT
 from tests.plugins.tiny_models import TINY, UPSAMPLER
 
-BASE = InpaintRequest(prompt="a cat", model=INPAINT, steps=3, seed=5, batch=2, colour_match="mean")
+BASE = InpaintRequest(prompt="a cat", model=INPAINT, steps=3, seed=5, batch=2, colour_match="shift")
 MUCH = {"mode": "refine", "model": TINY, "method": "replace_x_t", "upsample": UPSAMPLER, "negative_prompt": "a dog"}
 
 
