@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -58,9 +59,10 @@ class _Stopwatch(CanvasView):
     """Notes how long after its due time each mouse event was seen on the screen."""
 
     def __init__(self, document: CanvasDocument) -> None:
-        super().__init__(document)
         self.waits: list[float] = []
+        self._asked_to_paint = False
         self._due: deque[float] = deque()
+        super().__init__(document)
 
     def send(self, kind: QEvent.Type, at: QPointF, due: float) -> None:
         """Deliver a mouse event that was due at a time of `perf_counter`; one that comes late counts as late."""
@@ -68,7 +70,14 @@ class _Stopwatch(CanvasView):
         pressed = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseButtonRelease else Qt.MouseButton.LeftButton
         button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
         event = QMouseEvent(kind, at, self.mapToGlobal(at), button, pressed, Qt.KeyboardModifier.NoModifier)
+        self._asked_to_paint = False
         QApplication.sendEvent(self, event)
+        if not self._asked_to_paint:  # outside of picture and widget there is nothing to show
+            self.waits.append(1000 * (time.perf_counter() - self._due.pop()))
+
+    def update(self, *where: Any) -> None:
+        self._asked_to_paint |= all(self.rect().intersects(rect) for rect in where)
+        super().update(*where)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
