@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QComboBox, QFileDialog, QPushButton
 
 from studio.engine import Event, Task
@@ -40,6 +40,7 @@ class ElasticNetPanel(Panel):
     # --- life ---
 
     def build(self) -> None:
+        self.setAcceptDrops(True)
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
         self.stage = Stage(self._empty_state(), self.zones)
@@ -87,7 +88,7 @@ class ElasticNetPanel(Panel):
         stage.turned.connect(lambda _page: self._ask())
         stage.path.strength.connect(self._pull_strength)
         stage.path.chosen.connect(self.insight.show_feature)
-        stage.path.hovered.connect(lambda text: self._status.setText(text or HINT))
+        stage.path.hovered.connect(lambda text: self._status.setText(text or self._hint()))
         stage.validation.strength.connect(self._pull_strength)
         stage.validation.taken.connect(self._pull_strength)
         stage.ball.changed.connect(
@@ -180,6 +181,16 @@ class ElasticNetPanel(Panel):
             return
         self.desk.paste_table(text)
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _dropped(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.desk.open_table(path, choose=True)
+
     def copy_script(self) -> None:
         """Put the fit as a script on the clipboard."""
         if self.desk.answer is not None:
@@ -240,7 +251,9 @@ class ElasticNetPanel(Panel):
         self.message(why, "warning")
 
     def _hint(self) -> str:
-        return HINT if self._live and self.stage.page == "path" else ""
+        if self.stage.page != "path" or self.desk.answer is None:
+            return ""
+        return HINT if self.desk.answer.known.truth is None else f"★ is the truth. {HINT}"
 
     def _enable(self, there: bool) -> None:
         self._copy.setEnabled(there)
@@ -259,3 +272,9 @@ class ElasticNetPanel(Panel):
                 ("Paste a table", lambda: self.paste_table()),
             ],
         )
+
+
+def _dropped(data: QMimeData) -> Path | None:
+    """The first table among the files that are dragged."""
+    paths = (Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile())
+    return next((path for path in paths if path.suffix.lower() in SUFFIXES), None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QFontMetricsF
 from PySide6.QtWidgets import QWidget
 
 from studio.ui.plot import Plot
@@ -16,6 +16,8 @@ from studio_plugins.elastic_net.words import number
 
 COLOURED, DRAWN, NAMED = 8, 150, 8
 """Features with a colour of their own, with a curve of their own, with their name in the plot; largest first."""
+LETTERS = 18
+"""Of a name in the plot; the whole name is told when its curve is pointed at."""
 NEAR = 24.0
 """Pixels within which the mouse means a curve."""
 
@@ -56,7 +58,27 @@ class PathPlot(Plot):
             self.choice = -1
         self.redraw()
         if before is None or before.known is not answer.known:
-            self.view.autoRange()
+            self._fit()
+
+    def _fit(self) -> None:
+        """Show the whole path, with room for the names at its weak end."""
+        assert self._answer is not None
+        path = self._answer.known.path
+        coef, x = path.coef[:, self._answer.output], np.log10(path.strengths)
+        metrics = QFontMetricsF(self._small_font())
+        widest = max((metrics.horizontalAdvance(_short(name)) for name in self._answer.problem.names), default=0)
+        room = max(self.width() - 60.0, 3.0 * widest)
+        span = float(x[0] - x[-1])
+        left = float(x[-1]) - span * (widest + 12) / (room - widest)
+        truth = self._answer.known.truth
+        shown = np.append(coef, 0.0 if truth is None else [0.0, *truth[self._answer.output]])
+        low, high = float(shown.min()), float(shown.max())
+        self.view.setRange(xRange=(left, float(x[0]) + 0.03 * span), yRange=(low, high), padding=0.03)
+
+    def _small_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(FONT_PX["small"])
+        return font
 
     def show_validated(self, validated: Validated | None) -> None:
         """Lines where cross-validation is best, and simplest within one standard error."""
@@ -110,13 +132,17 @@ class PathPlot(Plot):
         self.item.addItem(line, ignoreBounds=True)
 
     def _name_curves(self, x: Any, coef: Any, largest: list[int]) -> None:
-        small = QFont(self.font())
-        small.setPixelSize(FONT_PX["small"])
-        for j in largest:
-            name = self._answer.problem.names[j] if self._answer else ""
-            text = self.pg.TextItem(name, color=self.pen(self._colour(j)).color(), anchor=(1.0, 0.5))
+        """Names at the weak end, each at least a line of text below the one above it."""
+        assert self._answer is not None
+        small = self._small_font()
+        line = float(np.ptp(coef)) * 1.3 * FONT_PX["small"] / max(self.height(), 200)
+        above = np.inf
+        for j in sorted(largest, key=lambda feature: -coef[-1, feature]):
+            above = min(float(coef[-1, j]), above - line)
+            colour = self.pen(self._colour(j)).color()
+            text = self.pg.TextItem(_short(self._answer.problem.names[j]), color=colour, anchor=(1.0, 0.5))
             text.setFont(small)
-            text.setPos(float(x[-1]), float(coef[-1, j]))
+            text.setPos(float(x[-1]), above)
             self.item.addItem(text)
 
     def _draw_truth(self, x: Any) -> None:
@@ -192,3 +218,7 @@ class PathPlot(Plot):
     def _click(self, event: Any) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.view.sceneBoundingRect().contains(event.scenePos()):
             self.choose(self.nearest(event.scenePos()))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from studio.ml.linear.penalty import soft_threshold
-from studio.ui.plot import Plot
+from studio.ui.plot import Legend, Plot
 from studio.ui.theme import theme
 from studio.ui.timeline import Timeline
 from studio.ui.tokens import SPACE_M, SPACE_S
@@ -15,6 +15,13 @@ from studio_plugins.elastic_net.results import Answer
 from studio_plugins.elastic_net.words import number
 
 MAX_BARS = 40
+_LEGEND = (
+    ("■", "accent", "whose turn it is"),
+    ("■", "series.7", "the others"),
+    ("━", "series.1", "the solution"),
+    ("▒", "series.1", "|ρ| ≤ λα: becomes zero"),
+    ("╌", "faint", "without a penalty"),
+)
 
 
 class CoefficientBars(Plot):
@@ -126,6 +133,9 @@ class StepsPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_S)
         layout.addLayout(row)
+        legend = Legend(_LEGEND, self)
+        legend.setContentsMargins(SPACE_M, 0, SPACE_M, 0)
+        layout.addWidget(legend)
         layout.addWidget(plots, 1)
         layout.addWidget(self.objective)
         layout.addWidget(self.timeline)

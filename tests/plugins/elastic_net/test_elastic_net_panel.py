@@ -8,8 +8,8 @@ import json
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QPushButton, QSlider
 from studio_plugins.elastic_net import script as scripts
 
@@ -160,6 +160,17 @@ def test_pasted_cells_become_the_data(net_room):
     other = net_room(state=panel.state())
     net_room.quiet()
     assert other.desk.answer.problem.names == ("a", "b") and other.controls.form.value() == panel.controls.form.value()
+
+
+def test_a_dropped_table_becomes_the_data(net_room, csv):
+    panel = net_room()
+    rows = "\n".join(f"{i},{i * i % 7},{i + 0.5}" for i in range(12))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(csv(f"a,b,c\n{rows}\n")))])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    panel.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, buttons, keys))
+    net_room.quiet()
+    assert panel.desk.answer.problem.names == ("a", "b") and panel.controls.form.value().target == "c"
 
 
 def test_bad_data_are_told_and_the_fit_before_stays(net_room, fitted, csv):
