@@ -95,15 +95,20 @@ class Stroke:
         return around
 
     def _ink_on(self, box: Box) -> None:
-        """Paint what is covered inside a box, tile by tile: what was there before is kept so."""
+        """Paint what is covered inside a box. What was there before is put together first, so that the arithmetic is few
+        calls on large arrays: each call lets go of the interpreter's lock, and waits for it while the engine computes.
+        """
+        coverage = part(self._coverage, box)
+        if self._brush.opacity < 1:
+            coverage = np.rint(coverage * np.float32(self._brush.opacity)).astype(np.uint8)
+        out = part(self._raster, box)
+        before = np.empty(out.shape, np.uint8)
         for place in tiles_in(box):
             left, top = tile_box(place)[:2]
             here = common(tile_box(place), box)
-            coverage = part(self._coverage, here)
-            if self._brush.opacity < 1:
-                coverage = np.rint(coverage * np.float32(self._brush.opacity)).astype(np.uint8)
-            before = part(self._before[place], (here[0] - left, here[1] - top, here[2] - left, here[3] - top))
-            self._ink.lay(part(self._raster, here), before, coverage)
+            own = (here[0] - left, here[1] - top, here[2] - left, here[3] - top)
+            part(before, (here[0] - box[0], here[1] - box[1], here[2] - box[0], here[3] - box[1]))[...] = part(self._before[place], own)
+        self._ink.lay(out, before, coverage)
 
     def _touch(self, box: Box) -> None:
         """Remember what was there before this stroke."""
