@@ -31,6 +31,7 @@ class BallPlot(Plot):
         super().__init__("", "", parent)
         self._answer: Answer | None = None
         self.view.setAspectLocked(True)
+        self.view.setMouseEnabled(x=False, y=False)
 
     def show_answer(self, answer: Answer) -> None:
         """The plane of an answer that has one."""

@@ -29,7 +29,7 @@ from studio_plugins.elastic_net.script import script
 from studio_plugins.elastic_net.stage import Stage
 from studio_plugins.elastic_net.table import SUFFIXES
 
-HINT = "Hover a curve to read it, click it to choose it, drag the line to change λ."
+HINT = "Hover a curve to read it, click it to choose it, drag to change λ."
 
 
 class ElasticNetPanel(Panel):

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetricsF
 from PySide6.QtWidgets import QWidget
 
-from studio.ui.plot import Plot
+from studio.ui.plot import RulerPlot
 from studio.ui.tokens import FONT_PX
 from studio_plugins.elastic_net.results import Answer, Validated
 from studio_plugins.elastic_net.words import number
@@ -22,7 +22,7 @@ NEAR = 24.0
 """Pixels within which the mouse means a curve."""
 
 
-class PathPlot(Plot):
+class PathPlot(RulerPlot):
     """Signals: `strength` (λ, while its line is dragged), `chosen` (number of a feature, -1 none), `hovered` (text)."""
 
     strength = Signal(float)
@@ -37,11 +37,8 @@ class PathPlot(Plot):
         self._under = -1
         self._order: list[int] = []
         self._curves: dict[int, Any] = {}
-        self._line = self.pg.InfiniteLine(angle=90, movable=True)
-        self._line.setZValue(20)
-        self._line.sigDragged.connect(lambda line: self.strength.emit(float(10.0 ** line.value())))
+        self.ruled.connect(lambda x: self.strength.emit(10.0**x))
         self.widget.scene().sigMouseMoved.connect(self._hover)
-        self.widget.scene().sigMouseClicked.connect(self._click)
         self._fitted: Any = None
 
     # --- what is shown ---
@@ -111,7 +108,7 @@ class PathPlot(Plot):
         self._draw_truth(x)
         for at, label in self._marks():
             self._draw_mark(float(x[at]), label)
-        self.item.addItem(self._line, ignoreBounds=True)
+        self.draw_ruler()
         self._fitted = self.pg.ScatterPlotItem(size=7, pxMode=True)
         self._fitted.setZValue(21)
         self.item.addItem(self._fitted, ignoreBounds=True)
@@ -161,8 +158,7 @@ class PathPlot(Plot):
     def _place_line(self) -> None:
         assert self._answer is not None
         x = float(np.log10(self._answer.penalty.strength))
-        if not self._line.moving:
-            self._line.setValue(x)
+        self.set_ruler(x)
         own = [j for j in self._order if j in self._curves][:DRAWN]
         values = self._answer.fit.coef[self._answer.output, own]
         self._fitted.setData(
@@ -175,8 +171,6 @@ class PathPlot(Plot):
 
     def _repaint(self) -> None:
         """Pens: the coefficient chosen or under the mouse stands out, the others step back for it."""
-        self._line.setPen(self.pen("accent", 2))
-        self._line.setHoverPen(self.pen("accent_hover", 4))
         loud = {self.choice, self._under} - {-1}
         for j, curve in self._curves.items():
             faded = loud and j not in loud
@@ -215,9 +209,8 @@ class PathPlot(Plot):
         value = path.coef[at, self._answer.output, under]
         self.hovered.emit(f"{self._answer.problem.names[under]}: {number(value)} at λ = {number(path.strengths[at])}")
 
-    def _click(self, event: Any) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.view.sceneBoundingRect().contains(event.scenePos()):
-            self.choose(self.nearest(event.scenePos()))
+    def click(self, place: QPointF) -> None:
+        self.choose(self.nearest(place))
 
 
 def _short(name: str) -> str:

@@ -71,6 +71,7 @@ class ThresholdPlot(Plot):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("ρ: pull of the data on the coefficient", "new coefficient", parent)
+        self.view.setMouseEnabled(x=False, y=False)
         self._answer: Answer | None = None
         self._at = 0
 
@@ -117,6 +118,7 @@ class StepsPage(QWidget):
         self.bars, self.threshold = CoefficientBars(self), ThresholdPlot(self)
         self.objective = Plot("turn", "objective", self)
         self.objective.setMaximumHeight(170)
+        self.objective.view.setMouseEnabled(x=False, y=False)
         self._words = QLabel(self)
         self._words.setWordWrap(True)
         self._words.setTextFormat(Qt.TextFormat.RichText)

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from studio.ui.plot import Legend, Plot
+from studio.ui.plot import Legend, RulerPlot
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.elastic_net.results import Answer, Validated
 from studio_plugins.elastic_net.words import ERROR, number
@@ -17,7 +17,7 @@ _LEGEND = (
 )  # fmt: skip
 
 
-class ErrorPlot(Plot):
+class ErrorPlot(RulerPlot):
     """Mean and standard error over log λ; the single folds faintly behind."""
 
     strength = Signal(float)
@@ -25,9 +25,7 @@ class ErrorPlot(Plot):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("log₁₀ λ   (weak penalty ← → strong penalty)", "held-out error", parent)
         self._validated: Validated | None = None
-        self._today = 0.0
-        self._line = self.pg.InfiniteLine(angle=90, movable=True)
-        self._line.sigDragged.connect(lambda line: self.strength.emit(float(10.0 ** line.value())))
+        self.ruled.connect(lambda x: self.strength.emit(10.0**x))
 
     def show_curve(self, validated: Validated | None) -> None:
         self._validated = validated
@@ -38,9 +36,7 @@ class ErrorPlot(Plot):
 
     def show_strength(self, strength: float) -> None:
         """Where today's λ is."""
-        self._today = float(np.log10(strength))
-        if not self._line.moving:
-            self._line.setValue(self._today)
+        self.set_ruler(float(np.log10(strength)))
 
     def redraw(self) -> None:
         self.item.clear()
@@ -68,10 +64,7 @@ class ErrorPlot(Plot):
         edge = self.pen("plot.background", 1)
         dots = self.pg.ScatterPlotItem(x=x[found], y=mean[found], size=9, brush=self.brush("series.1"), pen=edge)
         self.item.addItem(dots)
-        self._line.setPen(self.pen("accent", 2))
-        self._line.setHoverPen(self.pen("accent_hover", 4))
-        self._line.setValue(self._today)
-        self.item.addItem(self._line, ignoreBounds=True)
+        self.draw_ruler()
 
 
 class ValidationPage(QWidget):

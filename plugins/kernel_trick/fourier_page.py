@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from studio.ml.linear.fourier import GramErrors
-from studio.ui.plot import Legend, Plot
+from studio.ui.plot import Legend, RulerPlot
 from studio.ui.tokens import SPACE_S
 from studio_plugins.kernel_trick.results import Look
 from studio_plugins.kernel_trick.words import feature_words, number
@@ -20,7 +20,7 @@ _LEGEND = (
 )
 
 
-class FourierPlot(Plot):
+class FourierPlot(RulerPlot):
     """Error over the number of features, both logarithmic. Signal: `count` (features, while the line is dragged)."""
 
     count = Signal(int)
@@ -28,14 +28,11 @@ class FourierPlot(Plot):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("log₁₀ number of features", "log₁₀ root-mean-square error of the Gram matrix", parent)
         self._errors: GramErrors | None = None
-        self._today = 2.0
-        self._line = self.pg.InfiniteLine(angle=90, movable=True)
-        self._line.sigDragged.connect(lambda line: self.count.emit(int(np.clip(round(10.0 ** line.value()), 2, 4096))))
+        self.ruled.connect(lambda x: self.count.emit(round(float(np.clip(10.0 ** min(x, 9.0), 2, 4096)))))
 
     def show_errors(self, errors: GramErrors, today: int) -> None:
-        first, self._errors, self._today = self._errors is None, errors, float(np.log10(today))
-        if not self._line.moving:
-            self._line.setValue(self._today)
+        first, self._errors = self._errors is None, errors
+        self.set_ruler(float(np.log10(today)))
         self.redraw()
         if first:
             self.view.autoRange()
@@ -55,10 +52,7 @@ class FourierPlot(Plot):
         self.item.plot(x, np.log10(np.maximum(mean, tiny)), pen=self.pen("series.0", 2), name="mean")
         dashed = self.pen("series.1", 2, style=Qt.PenStyle.DashLine)
         self.item.plot(x, np.log10(np.maximum(found.expected, tiny)), pen=dashed, name="expected")
-        self._line.setPen(self.pen("accent", 2))
-        self._line.setHoverPen(self.pen("accent_hover", 4))
-        self._line.setValue(self._today)
-        self.item.addItem(self._line, ignoreBounds=True)
+        self.draw_ruler()
 
 
 class FourierPage(QWidget):

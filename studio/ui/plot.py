@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from studio.ui.theme import theme
+
+SLACK = 4.0
+"""Pixels that a hand may move without dragging."""
 
 
 class Plot(QWidget):
@@ -80,6 +84,59 @@ class Plot(QWidget):
     def _restyle(self) -> None:
         self._style()
         self.redraw()
+
+
+class RulerPlot(Plot):
+    """A plot with one upright line, which a drag anywhere within the axes takes along; it neither pans nor zooms.
+
+    Signal: `ruled` (x, while the hand moves). A subclass calls `draw_ruler` in its `redraw`, and may answer `click`.
+    """
+
+    ruled = Signal(float)
+
+    def __init__(self, x_label: str = "", y_label: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(x_label, y_label, parent)
+        self.ruler = self.pg.InfiniteLine(angle=90)
+        self.ruler.setZValue(20)
+        self._start: QPointF | None = None
+        self._held = False
+        self.view.setMouseEnabled(x=False, y=False)
+        self.widget.viewport().installEventFilter(self)
+
+    def set_ruler(self, x: float) -> None:
+        """Where the line stands, unless a hand holds it."""
+        if not self._held:
+            self.ruler.setValue(x)
+
+    def draw_ruler(self) -> None:
+        """Put the line above what was drawn."""
+        self.ruler.setPen(self.pen("accent", 2))
+        self.item.addItem(self.ruler, ignoreBounds=True)
+
+    def click(self, place: QPointF) -> None:
+        """The left button went down and up at a place of the scene."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is not self.widget.viewport() or not isinstance(event, QMouseEvent):
+            return super().eventFilter(watched, event)
+        place = self.widget.mapToScene(event.position().toPoint())
+        match event.type():
+            case QEvent.Type.MouseButtonPress if event.button() == Qt.MouseButton.LeftButton:
+                self._start = place if self.view.sceneBoundingRect().contains(place) else None
+                return True
+            case QEvent.Type.MouseMove if self._start is not None:
+                self._held = self._held or (place - self._start).manhattanLength() > SLACK
+                if self._held:
+                    x = float(self.view.mapSceneToView(place).x())
+                    self.ruler.setValue(x)
+                    self.ruled.emit(x)
+                return True
+            case QEvent.Type.MouseButtonRelease if event.button() == Qt.MouseButton.LeftButton:
+                clicked, self._start, self._held = self._start is not None and not self._held, None, False
+                if clicked:
+                    self.click(place)
+                return True
+        return super().eventFilter(watched, event)
 
 
 class Legend(QLabel):

@@ -67,6 +67,23 @@ def test_the_line_in_the_plot_sets_the_strength(net_room, fitted):
     assert fitted.controls.form.value().strength == 1.0 and not fitted.desk.answer.fit.coef.any()
 
 
+def test_a_drag_in_the_plot_takes_the_line_along(qtbot, net_room, fitted):
+    plot = fitted.stage.path
+    fitted.grab()
+    viewport = plot.widget.viewport()
+    choices = []
+    plot.chosen.connect(choices.append)
+    places = [plot.widget.mapFromScene(plot.view.mapViewToScene(QPointF(x, 5.0))) for x in (0.0, 0.5, 1.0)]
+    qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=places[0])
+    for place in places[1:]:
+        qtbot.mouseMove(viewport, place)
+        net_room.quiet()
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=places[-1])
+    net_room.quiet()
+    assert fitted.desk.answer.penalty.strength == pytest.approx(10.0, rel=0.05)
+    assert plot.ruler.value() == pytest.approx(1.0, abs=0.02) and choices == []
+
+
 def test_a_click_on_a_curve_chooses_its_coefficient(qtbot, fitted):
     plot, answer = fitted.stage.path, fitted.desk.answer
     fitted.grab()  # a plot finds its range when it is painted
