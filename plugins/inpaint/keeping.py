@@ -168,7 +168,7 @@ def _npz(filled: Filled, prefix: str) -> bytes:
 
 
 def _arrays(filled: Filled, prefix: str) -> dict[str, NDArray[Any]]:
-    """patches, seams [N, n, n], their errors and jumps [N]; of each stage x0, x_t [S, N, n, n, 3], t, done, total [S]."""
+    """patches, seams [N, n, n], their errors, jumps [N]; of each stage x0, x_t [S, N, n, n, 3], t, done, total [S]."""
     arrays: dict[str, NDArray[Any]] = {
         "patches": filled.patches,
         "seams": np.stack([seam.map for seam in filled.seams]),

@@ -140,7 +140,7 @@ class Enlarger:
         return len(self.model.sampling.schedule(self.model.schedule))
 
     def enlarge(self, pictures: Pixels, request: InpaintRequest) -> Iterator[Painted]:
-        """Pictures [N, n, n, 3] of the first stage -> steps, the last with pictures [N, 4n, 4n, 3]. Raises NotNumbers."""
+        """Pictures [N, n, n, 3] of the first stage -> steps, the last with [N, 4n, 4n, 3]. Raises NotNumbers."""
         from studio.ml.evaluation.oracle import as_tensor
 
         prompts = [request.condition] * request.batch

@@ -68,7 +68,7 @@ def read_run(store: ResultsStore, record_id: str) -> Stored:
     except PhotoUnreadable as error:
         raise ResultUnreadable(f"The result “{record.title}” cannot be shown again. {error}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ResultUnreadable(f"The result “{record.title}” cannot be shown again: {STEPS_FILE} is damaged.") from error
+        raise ResultUnreadable(f"“{record.title}” cannot be shown again: its file {STEPS_FILE} is damaged.") from error
 
 
 def _run(record: ResultRecord, inputs: InpaintInputs, arrays: Mapping[str, NDArray[Any]]) -> InpaintResult:
@@ -84,9 +84,8 @@ def _methods(record: ResultRecord, inputs: InpaintInputs, arrays: Mapping[str, N
     filled = {}
     for method in known:
         if f"{method}_patches" in arrays:
-            own = {name: value for name, value in record.metrics.items() if name.startswith(f"{method} ")}
-            cost = Cost.stored({name.removeprefix(f"{method} "): value for name, value in own.items()})
-            filled[method] = _filled(arrays, f"{method}_", cost)
+            own = {name: record.metrics.get(f"{method} {name}", 0) for name in ("steps", "evaluations", "seconds")}
+            filled[method] = _filled(arrays, f"{method}_", Cost.stored(own))
     if not filled:
         raise KeyError("patches")
     view = _view(request, inputs, next(iter(filled.values())))

@@ -119,7 +119,7 @@ def harmonic(values: Floats, known: Cells, unknown: Cells) -> Floats:
 
 
 def _from_coarser(values: Floats, known: Cells, unknown: Cells) -> Floats:
-    """Where the solver begins, [H, W, C]: the membrane over squares of two by two cells; nothing where that is quick."""
+    """Where the solver begins, [H, W, C]: the membrane over squares of two by two cells, or 0 where that is quick."""
     height, width = known.shape
     if height * width <= _QUICK:
         return np.zeros_like(values)

@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_opened_says_why(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "file", "weight"),
-    [("a b.safetensors", "a b.safetensors", 1.0), ("x.safetensors : 0.5", "x.safetensors", 0.5), ("C: : x", "C: : x", 1.0)],
+    [("a b.safetensors", "a b.safetensors", 1.0), ("x.st : 0.5", "x.st", 0.5), ("C: : x", "C: : x", 1.0)],
 )
 def test_adapters_are_named_with_a_weight_or_without(text, file, weight):
     found = lora_of(text)
