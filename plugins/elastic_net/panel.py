@@ -217,7 +217,7 @@ class ElasticNetPanel(Panel):
         """The line in a plot is dragged, or a λ taken over: the form follows, and everything with it."""
         if self.desk.answer is not None:
             share = strength / float(self.desk.answer.known.path.strengths[0])
-            self.controls.set(strength=min(1.0, max(1e-4, share)))
+            self.controls.set(strength=float(f"{min(1.0, max(1e-4, share)):.4g}"))  # as many digits as the field shows
 
     # --- showing ---
 

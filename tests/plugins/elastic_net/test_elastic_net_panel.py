@@ -61,7 +61,7 @@ def test_the_slider_moves_the_fit(net_room, fitted):
 def test_the_line_in_the_plot_sets_the_strength(net_room, fitted):
     fitted.stage.path.strength.emit(10.0)
     net_room.quiet()
-    assert fitted.desk.answer.penalty.strength == pytest.approx(10.0)
+    assert fitted.desk.answer.penalty.strength == pytest.approx(10.0, rel=1e-3)
     fitted.stage.path.strength.emit(1e9)
     net_room.quiet()
     assert fitted.controls.form.value().strength == 1.0 and not fitted.desk.answer.fit.coef.any()
@@ -105,7 +105,7 @@ def test_cross_validation_runs_when_its_page_is_shown_and_is_taken_over(qtbot, n
     assert curve.errors.shape == (10, 100) and "Least mean squared error" in fitted.stage.validation.text()
     qtbot.mouseClick(button(fitted, "Take the 1-SE λ"), Qt.MouseButton.LeftButton)
     net_room.quiet()
-    assert fitted.desk.answer.penalty.strength == pytest.approx(curve.strengths[curve.simplest], rel=1e-6)
+    assert fitted.desk.answer.penalty.strength == pytest.approx(curve.strengths[curve.simplest], rel=1e-3)
     assert fitted.desk.curve is not None  # another λ is on the same curve
     fitted.stage.show_page("path")
     fitted.controls.set(mix=0.2)
