@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from studio.ui.canvas.document import CanvasDocument
 from studio.ui.canvas.options import ToolOptions
 from studio.ui.canvas.settings import CanvasSettings
-from studio.ui.canvas.toolbar import CanvasTools
+from studio.ui.canvas.toolbar import CanvasTools, ViewTools
 from studio.ui.canvas.view import CanvasView
-from studio.ui.tokens import SPACE_M, SPACE_XS
+from studio.ui.tokens import SPACE_M
+
+_LINES = 108  # pixels: two lines of options and the one below the canvas
 
 
 class CanvasStage(QWidget):
@@ -26,10 +29,11 @@ class CanvasStage(QWidget):
         self.view.hovered.connect(self._place.setText)
         self.view.zoomed.connect(self._show_zoom)
         status = QHBoxLayout()
-        status.setContentsMargins(SPACE_M, SPACE_XS, SPACE_M, SPACE_XS)
+        status.setContentsMargins(SPACE_M, 0, SPACE_M, 0)
         status.addWidget(self._place)
         status.addStretch(1)
         status.addWidget(self._zoom)
+        status.addWidget(ViewTools(self.view, self))
         middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self.tools)
@@ -42,6 +46,10 @@ class CanvasStage(QWidget):
         column.addLayout(status)
         self.setTabOrder(self.view, self.options)
         self._show_zoom(self.view.viewport.scale)
+
+    def minimumSizeHint(self) -> QSize:
+        # A line of options that wraps asks for the height of its narrowest form: the column of tools says what is needed.
+        return QSize(super().minimumSizeHint().width(), self.tools.minimumSizeHint().height() + _LINES)
 
     def stop(self) -> None:
         """End what runs in the background; call it when the panel closes."""

@@ -1,4 +1,4 @@
-"""The tools beside the canvas: what the pointer does, what is painted on, undo and the view."""
+"""The tools beside the canvas: what the pointer does, what is painted on, undo; and those of the view below it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QButtonGroup, QColorDialog, QFrame, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QColorDialog, QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from studio.ui.canvas.document import Target
 from studio.ui.canvas.keys import TOOL_KEYS
@@ -16,7 +16,7 @@ from studio.ui.icons import IconButton
 from studio.ui.theme import theme
 from studio.ui.tokens import SPACE_XS
 
-_SIZE = 20
+_SIZE, _SMALL = 20, 14
 _TITLES: dict[ToolName, tuple[str, str]] = {
     ToolName.BRUSH: ("Brush", "Shift draws straight lines, [ and ] change the size"),
     ToolName.ERASER: ("Eraser", "Has a size of its own"),
@@ -57,13 +57,6 @@ class CanvasTools(QFrame):
         self._redo = self._add("redo", "Redo", view.redo)
         stack.indexChanged.connect(self._show_undo)
         self._column.addStretch(1)
-        for icon, tip, action in (
-            ("rotate", "Turn the view (4 and 6; 5 turns it back)", partial(view.rotate, 15.0)),
-            ("zoom-in", "Zoom in (+)", partial(view.zoom, 1.25)),
-            ("zoom-out", "Zoom out (-)", partial(view.zoom, 0.8)),
-            ("fit", "Fit to the window (0; 1 shows real size)", view.fit),
-        ):
-            self._add(icon, tip, action)
         self._settings.changed.connect(self._show)
         theme().changed.connect(self._show)
         self._show()
@@ -119,6 +112,26 @@ class CanvasTools(QFrame):
 
     def _choose_colour(self) -> None:
         choose_colour(self, QColor(self._settings.values.colour), lambda colour: self._settings.set(colour=colour.name()))
+
+
+class ViewTools(QWidget):
+    """A narrow row below a `CanvasView`: turn, zoom, fit."""
+
+    def __init__(self, view: CanvasView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        for icon, tip, action in (
+            ("rotate", "Turn the view (4 and 6; 5 turns it back)", partial(view.rotate, 15.0)),
+            ("zoom-out", "Zoom out (-)", partial(view.zoom, 0.8)),
+            ("zoom-in", "Zoom in (+)", partial(view.zoom, 1.25)),
+            ("fit", "Fit to the window (0; 1 shows real size)", view.fit),
+        ):
+            button = IconButton(icon, tip, self, size=_SMALL)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.clicked.connect(lambda _checked=False, action=action: action())
+            row.addWidget(button)
 
 
 class ColourButton(QToolButton):

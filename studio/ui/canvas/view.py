@@ -25,6 +25,7 @@ from studio.ui.canvas.frame import Frame
 from studio.ui.canvas.handles import Handles, Side
 from studio.ui.canvas.keys import key_action
 from studio.ui.canvas.operations import WholeMask
+from studio.ui.canvas.preview import Preview
 from studio.ui.canvas.render import Renderer
 from studio.ui.canvas.settings import CanvasSettings, ToolName
 from studio.ui.canvas.tools import Pointer, Tool, make_tools
@@ -63,6 +64,8 @@ class CanvasView(QWidget):
         self._pointer: QPointF | None = None
         self._hovered_side: Side | None = None
         self._placeholder = ""
+        self._preview: Preview | None = None
+        self._split: float | None = None
         self._moved_by: tuple[int, int] | None = None
         self.setMouseTracking(True)
         self.setTabletTracking(True)
@@ -87,6 +90,17 @@ class CanvasView(QWidget):
         """Quiet text in the middle while there is no picture."""
         self._placeholder = text
         self.update()
+
+    def set_preview(self, preview: Preview | None, split: float | None = None) -> None:
+        """Lay a picture over the document, which it is no part of; only right of `split`, a share of the width, if given."""
+        if preview is not self._preview or split != self._split:
+            self._preview, self._split = preview, split
+            self.update()
+
+    @property
+    def preview(self) -> Preview | None:
+        """What is laid over the document."""
+        return self._preview
 
     def fit(self) -> None:
         """Show the whole picture."""
@@ -179,9 +193,16 @@ class CanvasView(QWidget):
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect().adjusted(24, 24, -24, -24), flags, self._placeholder)
         else:
+            self._draw_preview(painter)
             self._draw_over(painter)
         if self.hasFocus():
             overlay.draw_focus(painter, self.rect())
+
+    def _draw_preview(self, painter: QPainter) -> None:
+        if self._preview is not None:
+            left = 0 if self._split is None else round(self._split * self.width())
+            picture = QRect(0, 0, self.document.width, self.document.height)
+            self._preview.draw(painter, self.viewport, picture, self.rect().adjusted(left, 0, 0, 0))
 
     def _draw_over(self, painter: QPainter) -> None:
         self._handles.draw(painter, self.viewport, self._hovered_side)
