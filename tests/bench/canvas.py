@@ -16,6 +16,7 @@ import psutil
 from PySide6.QtCore import QEvent, QEventLoop, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication
+from shiboken6 import delete
 
 from studio.app import make_application
 from studio.engine import Engine, tune_interpreter
@@ -72,7 +73,7 @@ class _Stopwatch(CanvasView):
         event = QMouseEvent(kind, at, self.mapToGlobal(at), button, pressed, Qt.KeyboardModifier.NoModifier)
         self._asked_to_paint = False
         QApplication.sendEvent(self, event)
-        if not self._asked_to_paint:  # outside of picture and widget there is nothing to show
+        if self._due and not self._asked_to_paint:  # outside of picture and widget there is nothing to show
             self.waits.append(1000 * (time.perf_counter() - self._due.pop()))
 
     def update(self, *where: Any) -> None:
@@ -203,7 +204,9 @@ def _end(view: CanvasView) -> None:
     """Close the window and let go of its memory."""
     view.stop()
     view.close()
-    view.deleteLater()
+    document = view.document
+    delete(view)
+    delete(document)
 
 
 def _wait(seconds: float) -> None:

@@ -23,6 +23,11 @@ class Frame:
         """The widget's rectangle, in its pixels."""
         return QRect(QPoint(0, 0), self._image.size() / (self._image.devicePixelRatio() or 1.0))
 
+    @property
+    def stale(self) -> QRegion:
+        """What has changed since the last refresh."""
+        return self._stale
+
     def resize(self, size: QSize, ratio: float) -> None:
         """Take another size, in pixels of the widget, and so many device pixels each."""
         self._image = QImage(size * ratio, QImage.Format.Format_RGB32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,12 +10,9 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, QSizeF, Qt, Si
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPointingDevice,
     QResizeEvent,
-    QTabletEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -25,6 +23,7 @@ from studio.ui.canvas.frame import Frame
 from studio.ui.canvas.handles import Handles, Side
 from studio.ui.canvas.keys import key_action
 from studio.ui.canvas.operations import WholeMask
+from studio.ui.canvas.pointing import PointerWidget
 from studio.ui.canvas.preview import Preview
 from studio.ui.canvas.render import Renderer
 from studio.ui.canvas.settings import CanvasSettings, ToolName
@@ -33,10 +32,11 @@ from studio.ui.canvas.viewport import Viewport
 from studio.ui.theme import theme
 
 ZOOM_STEP = 1.2  # a notch of the wheel
+_LONGEST_UNSEEN_S = 0.006  # a stroke goes on at most so long before it is shown
 _NOTCH = 120  # of a wheel: Qt's unit
 
 
-class CanvasView(QWidget):
+class CanvasView(PointerWidget):
     """Shows and edits one document with the tool of `settings`.
 
     Wheel zooms at the pointer, Ctrl or Shift with it changes the brush; Space or the middle button pans; the grips on the
@@ -64,6 +64,7 @@ class CanvasView(QWidget):
         self._pointer: QPointF | None = None
         self._hovered_side: Side | None = None
         self._placeholder = ""
+        self._shown_at = 0.0
         self._preview: Preview | None = None
         self._split: float | None = None
         self._moved_by: tuple[int, int] | None = None
@@ -185,6 +186,7 @@ class CanvasView(QWidget):
         if self._frame.rect.size() != self.size():
             self._frame.resize(self.size(), self.devicePixelRatioF())
         self._frame.refresh(self._renderer, self.viewport)
+        self._shown_at = time.perf_counter()
         painter = QPainter(self)
         for rect in event.region():
             self._frame.show(painter, rect)
@@ -283,7 +285,12 @@ class CanvasView(QWidget):
 
     # -- input --
 
-    def _press(self, at: QPointF, pressure: float, keys: Qt.KeyboardModifier, tool: ToolName) -> None:
+    def _grab(self, at: QPointF) -> None:
+        self._panned_from = at
+        self._show_cursor()
+
+    def _press(self, at: QPointF, pressure: float, keys: Qt.KeyboardModifier, eraser: bool) -> None:
+        tool = ToolName.ERASER if eraser else self.settings.values.tool
         side = self._handles.at(at, self.viewport)
         if self._space:
             self._panned_from = at
@@ -308,6 +315,8 @@ class CanvasView(QWidget):
             self.update()
         elif self._in_use is not None:
             self._in_use.drag(Pointer(place, pressure, keys))
+            if time.perf_counter() - self._shown_at > _LONGEST_UNSEEN_S:
+                self.repaint(self._frame.stale)  # Qt serves input before painting: a quick hand would see nothing for long
             if self.settings.values.brush_of(self.settings.values.tool) is None:
                 self.update()
         else:
@@ -354,33 +363,6 @@ class CanvasView(QWidget):
         else:
             self.setCursor(shapes.ArrowCursor if self.document.is_empty else shapes.CrossCursor)
         self._update_outline()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.MiddleButton:
-            self._panned_from = event.position()
-            self._show_cursor()
-        elif event.button() == Qt.MouseButton.LeftButton:
-            self._press(event.position(), 1.0, event.modifiers(), self.settings.values.tool)
-        else:
-            super().mousePressEvent(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._move(event.position(), 1.0, event.modifiers())
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._release(event.position(), 1.0, event.modifiers())
-
-    def tabletEvent(self, event: QTabletEvent) -> None:
-        kind = event.type()
-        if kind == QEvent.Type.TabletPress:
-            eraser = event.pointerType() == QPointingDevice.PointerType.Eraser
-            tool = ToolName.ERASER if eraser else self.settings.values.tool
-            self._press(event.position(), event.pressure(), event.modifiers(), tool)
-        elif kind == QEvent.Type.TabletMove:
-            self._move(event.position(), event.pressure(), event.modifiers())
-        else:
-            self._release(event.position(), event.pressure(), event.modifiers())
-        event.accept()  # or Qt sends it again as a mouse event, without pressure
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         turned = (event.angleDelta().y() or event.angleDelta().x()) / _NOTCH  # Alt and, on some systems, Shift swap the axes
