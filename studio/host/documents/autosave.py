@@ -35,7 +35,7 @@ class RecoveryUnwritable(FileUnwritable):
 
 class AutoSave:
     """Keeps the recovery copy of one document. Thread-safe. All of it works on the disk, so it belongs into jobs
-    (`studio.host.documents.jobs`), not on the GUI thread; only that of a document without a path may be made anywhere.
+    (`studio.host.documents.jobs`), not on the GUI thread; only `offer`, and making one for a document without a path, do not.
 
     `revision` is a number that the caller raises with every change of the document; revision 0 is the document as it was
     opened. It makes late writes harmless: what is already saved is not kept again, and the newest copy wins.
@@ -52,6 +52,8 @@ class AutoSave:
         self._kept = self._saved = 0
         self._closed = False
         self._lock = threading.Lock()
+        self._offered: tuple[DocumentContent, int] | None = None
+        self._offering = threading.Lock()  # apart from the other, which is held while the disk works
 
     @classmethod
     def resumed(
@@ -68,6 +70,27 @@ class AutoSave:
     def folder(self) -> Path:
         """Where the copy lies; the folder exists from the first `write` until the document is saved or closed."""
         return self._folder
+
+    def offer(self, content: DocumentContent, revision: int) -> None:
+        """Lay a content ready for the next `write_offered`, in place of an older one that waits. Any thread, at once."""
+        with self._offering:
+            if self._offered is None or revision >= self._offered[1]:
+                self._offered = (content, revision)
+
+    def write_offered(self) -> int:
+        """`write` what was offered last, if it was not written yet; returns the bytes written.
+
+        Raises RecoveryUnwritable; the content then waits for the next attempt.
+        """
+        with self._offering:
+            offered, self._offered = self._offered, None
+        if offered is None:
+            return 0
+        try:
+            return self.write(*offered)
+        except RecoveryUnwritable:
+            self.offer(*offered)
+            raise
 
     def write(self, content: DocumentContent, revision: int) -> int:
         """Bring the copy up to this revision; returns the bytes written, 0 when a newer one is kept or saved already.
@@ -107,6 +130,7 @@ class AutoSave:
         """The document was closed and its changes are saved or not wanted: the copy goes, and later writes do nothing."""
         with self._lock:
             self._closed = True
+            self._offered = None
             self._remove()
 
     def _write_index(self, description: Description) -> int:

@@ -1,4 +1,8 @@
-"""Jobs around documents. Every one works on the disk in a worker thread; the window and the engine go on meanwhile."""
+"""Jobs around documents. Every one works on the disk in a worker thread; the window and the engine go on meanwhile.
+
+The engine remembers ended tasks with their requests and results, and a document is too large to be remembered a hundred
+times: so contents travel in a `Parcel`, which is empty once it was opened, or wait in the `AutoSave` itself.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,26 @@ from studio.host.documents.recovery import Recovery, find_recoveries
 Steps = Generator[Event | Offload, Any, None]
 
 
-@dataclass(frozen=True, eq=False)
+class Parcel:
+    """A document on its way to or from a job; whoever takes it is the only one to have it."""
+
+    def __init__(self, content: DocumentContent) -> None:
+        self._content: DocumentContent | None = content
+
+    def take(self) -> DocumentContent:
+        """The content, once. Raises RuntimeError the second time."""
+        content, self._content = self._content, None
+        if content is None:
+            raise RuntimeError("This document was handed over before; submit the job with a new one.")
+        return content
+
+
+@dataclass(frozen=True)
 class Saving:
-    """Save `content`, which holds all changes up to `revision`, as `path`; `autosave` keeps the document's copy."""
+    """Save the content, which holds all changes up to `revision`, as `path`; `autosave` keeps the document's copy."""
 
     path: Path
-    content: DocumentContent
+    parcel: Parcel
     revision: int
     autosave: AutoSave
 
@@ -37,15 +55,6 @@ class Saved:
     problem: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Keeping:
-    """Keep `content`, which holds all changes up to `revision`, as the recovery copy of its document."""
-
-    autosave: AutoSave
-    content: DocumentContent
-    revision: int
-
-
 @dataclass(frozen=True)
 class Opening:
     """Open the document in `path`; its recovery copies go under `recovery` (DataPaths.recovery)."""
@@ -54,25 +63,25 @@ class Opening:
     recovery: Path
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Opened:
     """An open document: what it holds, and what keeps its recovery copy from now on."""
 
-    content: DocumentContent
+    parcel: Parcel
     autosave: AutoSave
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Exporting:
-    """Export `content` with its layers as OpenRaster file."""
+    """Export the content with its layers as OpenRaster file."""
 
     path: Path
-    content: DocumentContent
+    parcel: Parcel
 
 
 def save_document(request: Saving, ctx: JobContext) -> Generator[Event | Offload, Any, Saved]:
     """Save a document. Returns Saved. Raises FileUnwritable (the old file stays) and ValueError for a bad request."""
-    yield from _drive(writing(request.path, request.content))
+    yield from _drive(writing(request.path, request.parcel.take()))
     try:
         yield Offload(request.autosave.saved, request.path, request.revision)
     except FileUnwritable as error:  # of the recovery copy: the document itself is saved
@@ -80,9 +89,12 @@ def save_document(request: Saving, ctx: JobContext) -> Generator[Event | Offload
     return Saved(request.path, request.revision)
 
 
-def keep_recovery(request: Keeping, ctx: JobContext) -> Generator[Event | Offload, Any, int]:
-    """Bring the recovery copy up to date. Returns the bytes written. Raises RecoveryUnwritable (the last one stays)."""
-    written: int = yield Offload(request.autosave.write, request.content, request.revision)
+def keep_recovery(request: AutoSave, ctx: JobContext) -> Generator[Event | Offload, Any, int]:
+    """Bring the recovery copy up to what was last offered (`AutoSave.offer`). Returns the bytes written.
+
+    Raises RecoveryUnwritable; the last copy stays.
+    """
+    written: int = yield Offload(request.write_offered)
     return written
 
 
@@ -108,7 +120,7 @@ def take_recovery(request: Recovery, ctx: JobContext) -> Generator[Event | Offlo
     """Open a recovery copy. Returns Opened. Raises RecoveryTaken, DocumentUnreadable."""
     yield Progress(0, 1, f"opening {request.title or 'a recovery copy'}")
     autosave, content = yield Offload(request.take)
-    return Opened(content, autosave)
+    return Opened(Parcel(content), autosave)
 
 
 def discard_recovery(request: Recovery, ctx: JobContext) -> Steps:
@@ -118,14 +130,14 @@ def discard_recovery(request: Recovery, ctx: JobContext) -> Steps:
 
 def export_ora(request: Exporting, ctx: JobContext) -> Generator[Event | Offload, Any, Path]:
     """Export as OpenRaster. Returns the path. Raises FileUnwritable (an old file stays)."""
-    yield from _drive(writing_ora(request.path, request.content))
+    yield from _drive(writing_ora(request.path, request.parcel.take()))
     return request.path
 
 
 def _opened(request: Opening) -> Opened:
     # The file is looked at before it is read: one that changes meanwhile counts as changed later.
     autosave = AutoSave(request.recovery, request.path, request.path.stem)
-    return Opened(read_document(request.path), autosave)
+    return Opened(Parcel(read_document(request.path)), autosave)
 
 
 def _drive(steps: Iterator[tuple[int, int]]) -> Steps:
