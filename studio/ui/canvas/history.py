@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import count
 from typing import Protocol
-from weakref import ref
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QUndoCommand, QUndoStack
@@ -32,44 +30,22 @@ class Step(Protocol):
         """Compress a little more of what it holds; False when nothing is left to compress."""
 
 
-class _Command(QUndoCommand):
-    """Stands on the stack for a step of a history.
-
-    WORKAROUND: it must hold neither. Through a command, which belongs to Qt, Python's garbage collector sees no way, and
-    it destroys stack and commands in an order that crashes (PySide6 6.11) when they are part of a cycle.
-    """
-
-    def __init__(self, history: History, number: int, text: str) -> None:
-        super().__init__(text)
-        self._history, self._number = ref(history), number
-        self._made = True
-
-    def redo(self) -> None:
-        if not self._made:  # the stack calls this at the push as well
-            self._step().redo()
-        self._made = False
-
-    def undo(self) -> None:
-        self._step().undo()
-
-    def _step(self) -> Step:
-        history = self._history()
-        assert history is not None, "a history outlives its commands"
-        return history.step(self._number)
-
-
 class History(QUndoStack):
-    """A stack of steps that together hold at most `limit` bytes; what strokes leave behind is compressed when idle."""
+    """A stack of steps that together hold at most `limit` bytes; what strokes leave behind is compressed when idle.
+
+    WORKAROUND: its commands are empty, and the steps follow `indexChanged`. Commands written in Python crash PySide6 6.11
+    when its garbage collector comes upon the stack before them.
+    """
 
     def __init__(self, parent: QObject | None = None, limit: int = LIMIT_BYTES) -> None:
         super().__init__(parent)
         self.limit = limit
-        self._numbers = count()
-        self._steps: dict[int, Step] = {}  # by the numbers of their commands, oldest first
+        self._steps: list[Step] = []  # oldest first
+        self._made = 0  # so many of them are made, the others undone
         self._packing = QTimer(self)
         self._packing.setInterval(_PACK_EVERY_MS)
         self._packing.timeout.connect(self._pack_some)
-        self.indexChanged.connect(self._pack_later)
+        self.indexChanged.connect(self._follow)
 
     def record(self, step: Step) -> None:
         """Keep a change that has been made."""
@@ -80,14 +56,10 @@ class History(QUndoStack):
         if self.nbytes > self.limit:
             self._forget_oldest()
 
-    def step(self, number: int) -> Step:
-        """The step of a command."""
-        return self._steps[number]
-
     def clear(self) -> None:
         """Forget all steps."""
+        self._steps, self._made = [], 0
         super().clear()
-        self._steps.clear()
 
     @property
     def nbytes(self) -> int:
@@ -96,7 +68,7 @@ class History(QUndoStack):
 
     def steps(self) -> list[Step]:
         """All steps, oldest first."""
-        return list(self._steps.values())
+        return list(self._steps)
 
     def pack_all(self) -> None:
         """Compress everything now."""
@@ -107,11 +79,20 @@ class History(QUndoStack):
 
     def _keep(self, step: Step) -> None:
         """Push, which takes away what was undone."""
-        for undone in list(self._steps)[self.index() :]:
-            del self._steps[undone]
-        number = next(self._numbers)
-        self._steps[number] = step
-        self.push(_Command(self, number, step.text))
+        self._steps[self.index() :] = [step]
+        self._made = len(self._steps)
+        self.push(QUndoCommand(step.text))
+
+    def _follow(self, index: int) -> None:
+        """Undo or make again what lies between the last place on the stack and this one."""
+        while self._made > index:
+            self._made -= 1
+            self._steps[self._made].undo()
+        while self._made < index:
+            self._steps[self._made].redo()
+            self._made += 1
+        if self._steps:
+            self._packing.start()
 
     def _forget_oldest(self) -> None:
         """Begin anew with the newest steps: a QUndoStack cannot lose its bottom. All steps are made at this moment.
@@ -133,10 +114,6 @@ class History(QUndoStack):
             self.setClean()
         self.blockSignals(False)
         self._keep(kept[-1])
-
-    def _pack_later(self) -> None:
-        if self.count():
-            self._packing.start()
 
     def _pack_some(self) -> None:
         end = time.perf_counter() + _PACK_MS / 1000
