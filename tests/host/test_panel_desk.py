@@ -101,7 +101,14 @@ def test_what_waits_stays_when_what_runs_is_cancelled(desk, qtbot):
     desk.cancel()
     qtbot.waitUntil(lambda: desk.results == [2])
     assert first.state.name == "CANCELLED" and second.state.name == "DONE"
-    assert ("cancelled after 0 steps", None) in desk.shares
+
+
+def test_a_cancelled_task_says_how_far_it_came(desk, qtbot):
+    task = desk.submit(endless, None, "endless")
+    qtbot.waitUntil(lambda: (1, 0) in desk.counts)
+    desk.cancel()
+    qtbot.waitUntil(lambda: ("cancelled after 0 steps", None) in desk.shares)
+    assert task.state.name == "CANCELLED"
 
 
 def test_cancelling_everything_empties_the_desk(desk, qtbot):
