@@ -71,6 +71,26 @@ class AutoSave:
         """Where the copy lies; the folder exists from the first `write` until the document is saved or closed."""
         return self._folder
 
+    @property
+    def id(self) -> str:
+        """What the copy is found again by, whichever process it belongs to then."""
+        return self._folder.name.partition(".")[0]
+
+    @property
+    def path(self) -> Path | None:
+        """The document's file, None for one that was never saved."""
+        return self._path
+
+    @property
+    def title(self) -> str:
+        """What the document is called."""
+        return self._title
+
+    @property
+    def has_copy(self) -> bool:
+        """Whether there is a copy with changes that no file holds."""
+        return self._description is not None
+
     def offer(self, content: DocumentContent, revision: int) -> None:
         """Lay a content ready for the next `write_offered`, in place of an older one that waits. Any thread, at once."""
         with self._offering:

@@ -15,6 +15,7 @@ from studio.host.documents.schema import (
     MAX_DESCRIPTION, Damage, Description, DocumentUnreadable, check_memory, parse, rebuilt,
 )  # fmt: skip
 from studio.host.documents.tiles import Tiles
+from studio.host.processes import process_mark
 from studio.host.results_folder import is_abandoned, is_id, temporary_name
 
 
@@ -105,6 +106,20 @@ def find_recoveries(root: Path) -> tuple[list[Recovery], list[str]]:
         except (OSError, Damage, DocumentUnreadable) as error:
             notes.append(f"A recovery copy in “{folder}” cannot be read ({error}). It was left where it is.")
     return sorted(found, key=lambda recovery: recovery.written, reverse=True), notes
+
+
+def recovery_of(root: Path, copy_id: str) -> Recovery | None:
+    """One copy by its id (`AutoSave.id`): of a process that is gone, or of this one, where it was closed and is opened again.
+
+    None where it is not there, cannot be read or belongs to another window.
+    """
+    for folder in root.glob(f"{copy_id}.*") if is_id(copy_id) else ():
+        if is_abandoned(folder.name) or folder.name == f"{copy_id}.{process_mark()}":
+            try:
+                return _read(folder)
+            except (OSError, Damage, DocumentUnreadable):
+                return None
+    return None
 
 
 def _abandoned(root: Path) -> list[Path]:
