@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
-
-from studio.host.pictures import Pixels
+from studio.ui.heat import colours, paint
 from studio_plugins.guidance.trajectory import TERMS, Step
 
-# matplotlib's inferno at nine places: nothing is black, so that what glows is where guidance acts.
-_STOPS = ("000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925", "fb9b06", "fcffa4")
-
-
-@cache
-def colours() -> Pixels:
-    """The 256 colours of the map, uint8 [256, 3]."""
-    stops = np.array([[int(stop[i : i + 2], 16) for i in (0, 2, 4)] for stop in _STOPS], np.float64)
-    places = np.linspace(0, len(stops) - 1, 256)
-    table = np.stack([np.interp(places, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
-    return np.rint(table).astype(np.uint8)
-
-
-def paint(lengths: NDArray[np.float16], high: float) -> Pixels:
-    """Lengths [..., H, W] from 0 to `high` as colours [..., H, W, 3]; longer ones take the brightest."""
-    share = np.clip(lengths.astype(np.float32) / max(high, 1e-12), 0, 1)
-    painted: Pixels = colours()[(share * 255 + 0.5).astype(np.uint8)]
-    return painted
+__all__ = ["colours", "paint", "reach"]
 
 
 def reach(term: str, steps: Iterable[Step | None]) -> float:
     """The top of a term's scale: the largest of these steps, outliers left out; 0 where the term acts in none."""
     row = TERMS.index(term)
     return float(max((step.reach[row] for step in steps if step is not None), default=0.0))
-

@@ -6,7 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from studio.host.request import RequestError
-from studio.models.catalog import ModelInfo, find_models
+from studio.ml.diffusion.external.schedulers import DIFFUSION, FLOW
+from studio.models.catalog import EXTERNAL, ModelInfo, find_models
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
@@ -14,6 +15,8 @@ from studio_plugins.inpaint.choices import MODELS, OFF
 from studio_plugins.inpaint.request import DIGEST_OF, PIXELS_OF, InpaintRequest
 
 _FACTOR = 4  # an up-sampler's pictures are that many times as wide as those it is given
+_FLOWS = ("sd3", "flux")
+"""Families trained by flow matching, which need schedulers of that kind."""
 
 
 class Controls(QWidget):
@@ -26,6 +29,7 @@ class Controls(QWidget):
         super().__init__(zones)
         self.hide()  # only the owner of the form, which lives in the zones
         self._models: dict[str, ModelInfo] = {}
+        self._chosen = ""
         self._upsamplers: list[ModelInfo] = []
         self.look()
         self.form: RequestForm[InpaintRequest] = RequestForm(
@@ -34,17 +38,17 @@ class Controls(QWidget):
             providers={
                 "models": lambda: [(info.id, info.title) for info in self._models.values()],
                 "upsamplers": lambda: [(OFF, "Off"), *((info.id, info.title) for info in self._upsamplers)],
-                "schedulers": lambda: [("default", "The model's own")],
+                "schedulers": self._schedulers,
             },
         )
         zones.add_control(self.form)
-        self.form.changed.connect(self.changed)
+        self.form.changed.connect(self._edited)
         self.form.submitted.connect(self.submitted)
 
     def look(self) -> list[str]:
         """Find anew which models there are; returns a sentence for each that cannot be used."""
-        found, problems = find_models(kinds=(*MODELS, "upsample"))
-        self._models = {info.id: info for info in found if info.kind in MODELS}
+        found, problems = find_models(kinds=(*MODELS, "upsample", EXTERNAL))
+        self._models = {info.id: info for info in found if info.kind in MODELS or _changes_pictures(info)}
         self._upsamplers = [info for info in found if info.kind == "upsample"]
         return problems
 
@@ -71,6 +75,17 @@ class Controls(QWidget):
         upsampled = str(self.form.field("upsample").value()) != OFF
         return _FACTOR * self.size if upsampled and self.size else None
 
+    def look_again(self) -> list[str]:
+        """`look`, and offer what was found."""
+        problems = self.look()
+        self.form.refresh_choices()
+        return problems
+
+    def show_request(self, request: InpaintRequest) -> None:
+        """Put a request into the form; its seed is then kept."""
+        self.form.set_value(request)
+        self.seed.set_fixed(True)
+
     def request(self) -> InpaintRequest:
         """What the form says, about pixels still to be named. Raises RequestError."""
         blank = dict.fromkeys((*PIXELS_OF, *PIXELS_OF.values(), *DIGEST_OF.values()), "")
@@ -82,3 +97,21 @@ class Controls(QWidget):
             return self.request()
         except RequestError:
             return None
+
+    def _edited(self) -> None:
+        model = str(self.form.field("model").value())
+        if model != self._chosen:
+            self._chosen = model
+            self.form.set_choices("scheduler", self._schedulers())
+        self.changed.emit()
+
+    def _schedulers(self) -> list[tuple[str, str]]:
+        """Names that fit the chosen model; its own alone where it is none of the public ones."""
+        info = self._models.get(self._chosen)
+        named = () if info is None or info.kind != EXTERNAL else FLOW if info.family in _FLOWS else DIFFUSION
+        return [("default", "The model's own"), *((name, name.replace("_", " ")) for name in named)]
+
+
+def _changes_pictures(info: ModelInfo) -> bool:
+    """Whether a public model draws into pictures, or changes them."""
+    return info.kind == EXTERNAL and bool({"inpaint", "image2image"} & {*info.abilities})

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QProgressBar, QStackedWidget
+from PySide6.QtWidgets import QPushButton, QStackedWidget
 
 from studio.engine import Event, Task
 from studio.host.context import PanelContext
+from studio.host.documents import DocumentContent
+from studio.host.export import Exportable
 from studio.host.panel import Panel
-from studio.host.photos import SUFFIXES
-from studio.host.pictures import Pixels
 from studio.host.request import RequestError, what_fits
 from studio.ui.cancel_row import CancelRow
 from studio.ui.canvas.document import CanvasDocument, Target
 from studio.ui.canvas.settings import CanvasSettings
 from studio.ui.canvas.stage import CanvasStage
 from studio.ui.cards import EmptyState
-from studio.ui.elided import ElidedLabel
-from studio.ui.icons import IconButton
 from studio.ui.panel_layout import PanelLayout
+from studio_plugins.inpaint import demo
+from studio_plugins.inpaint.commands import register_commands
 from studio_plugins.inpaint.controls import Controls
 from studio_plugins.inpaint.desk import Desk
-from studio_plugins.inpaint.inputs import InpaintInputs
-from studio_plugins.inpaint.jobs import InpaintOrder
-from studio_plugins.inpaint.opening import Opened
-from studio_plugins.inpaint.request import InpaintRequest
-from studio_plugins.inpaint.results import InpaintResult
+from studio_plugins.inpaint.easel import Easel
+from studio_plugins.inpaint.filing import Filing
+from studio_plugins.inpaint.insight import Insight
+from studio_plugins.inpaint.intake import Intake, dropped
+from studio_plugins.inpaint.looking import Looking
+from studio_plugins.inpaint.methods_page import MethodsPage
+from studio_plugins.inpaint.onto import CanvasOrder
+from studio_plugins.inpaint.outlet import Outlet
+from studio_plugins.inpaint.request import InpaintRequest, MethodsRequest
+from studio_plugins.inpaint.stage_bar import StageBar
 from studio_plugins.inpaint.strip import Strip
 from studio_plugins.inpaint.versions import Version, Versions
 
@@ -55,169 +60,271 @@ class InpaintPanel(Panel):
         self.controls = Controls(self.zones)
         self.desk = Desk(self.context, self)
         self.canvas = CanvasStage(self.document, self.settings, self.zones)
-        self.stack = QStackedWidget(self.zones)
-        self.stack.addWidget(self._empty_state())
-        self.stack.addWidget(self.canvas)
-        self.zones.set_stage(self.stack)
+        self.looking = Looking(self.canvas, self)
+        self.methods = MethodsPage(self.zones)
         self.strip = Strip(self.versions, self.zones)
+        self.insight = Insight(self.zones, self.document)
+        self.filing = Filing(self.desk, self.document, self.versions, self._request_state, self._view_state)
+        self.intake = Intake(self, self.desk, self.filing, self.document, self.versions, self.controls)
+        self.bar = StageBar(self.zones, self._document_menu(), self)
+        self.easel = Easel(
+            self.desk, self.document, self.versions, self.controls, self.looking, self.strip, self.insight, self.bar, self.methods
+        )
+        self.outlet = Outlet(
+            self, self.desk, self.filing, self.versions, self.controls, self.methods, self.easel.camera.flat
+        )
+        self._build_stage()
+        self._connect()
+        register_commands(self)
+        self._start = QTimer(self)
+        self._start.setSingleShot(True)
+        self._start.timeout.connect(self.filing.look_for_others)
+        self._start.start(0)  # the state of the last session comes first; what that opens is not offered
+
+    def _build_stage(self) -> None:
+        self.stack = QStackedWidget(self.zones)
+        self.empty = self._empty_state()
+        for page in (self.empty, self.canvas, self.methods):
+            self.stack.addWidget(page)
+        self.zones.set_stage(self.stack)
         self.zones.add_below_stage(self.strip)
         self.zones.set_primary("Paint", self.paint, shortcut="Ctrl+Return", tip="Draw into the selection")
+        self.compare_button = QPushButton("Compare methods", self.zones)
+        self.compare_button.setToolTip("Fill the selection by every method the model knows, from the same noise")
+        self.compare_button.clicked.connect(lambda _checked=False: self.compare_methods())
+        self.zones.add_secondary(self.compare_button)
         self.run_bar = CancelRow(parent=self)
         self.zones.add_secondary(self.run_bar)
-        self._add_tools()
-        self._connect()
+        self._show_page(self.empty)
+        self._show_document()
 
     def _empty_state(self) -> EmptyState:
         return EmptyState(
             "Open a picture, and paint over what should change",
-            "Drop a photo here, or paste one. Nothing leaves this computer, and outside your selection not a single "
-            "pixel changes.",
+            "Drop a photo here, or paste one (Ctrl+V). Nothing leaves this computer, and outside your selection not a "
+            "single pixel changes.",
             icon="inpaint",
-            actions=[("Open a picture…", self.ask_for_picture), ("Try the example", self.open_example)],
-        )
+            actions=[
+                ("Open a picture…", self.intake.ask), ("Try the example", self.intake.example),
+                ("New blank picture", self.intake.blank),
+            ],
+        )  # fmt: skip
 
-    def _add_tools(self) -> None:
-        opens = IconButton("open", "Open a picture… (Ctrl+O)", self.zones)
-        opens.clicked.connect(lambda _checked=False: self.ask_for_picture())
-        self.progress = QProgressBar(self.zones)
-        self.progress.setRange(0, 1000)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedWidth(90)
-        self.progress.setAccessibleName("Progress of the drawing")
-        self.progress.hide()
-        self.status = ElidedLabel(self.zones)
-        self.status.setProperty("tone", "muted")
-        for widget in (opens, self.progress, self.status):
-            self.zones.add_stage_tool(widget)
+    def _document_menu(self) -> list[tuple[str, Callable[[], object]] | None]:
+        return [
+            ("New blank picture", lambda: self.intake.blank()), ("Open the example", lambda: self.intake.example()),
+            ("Paste (Ctrl+V)", lambda: self.intake.paste()), None,
+            ("Save as… (Ctrl+Shift+S)", lambda: self.outlet.save_as()),
+            ("Export the picture…", lambda: self.outlet.export_picture()),
+            ("Export layers (.ora)…", lambda: self.outlet.export_layers()), None,
+            ("Copy as Python", lambda: self.outlet.copy_script()),
+        ]  # fmt: skip
 
     def _connect(self) -> None:
-        desk = self.desk
-        self.controls.changed.connect(self.state_changed)
+        desk, bar, filing = self.desk, self.bar, self.filing
+        self.controls.changed.connect(self._edited)
         self.controls.submitted.connect(self.paint)
         desk.said.connect(self.message)
-        desk.status.connect(self._show_status)
+        desk.status.connect(bar.show_status)
         desk.busy.connect(self.run_bar.set_busy)
-        desk.opened.connect(self._opened)
-        desk.painted.connect(self._painted)
+        desk.relieved.connect(self._relieve)
+        desk.compared.connect(lambda _result: self._show_page(self.methods))
         self.run_bar.cancelled.connect(desk.cancel)
+        self.methods.closed.connect(lambda: self._show_page(self.canvas))
         self.canvas.view.failed.connect(lambda text: self.message(text, "warning"))
         self.strip.apply.connect(self.apply)
-        self.strip.discard.connect(self.versions.discard)
-        QShortcut(QKeySequence("Ctrl+O"), self).activated.connect(self.ask_for_picture)
+        self.strip.again.connect(self.paint_again)
+        self.versions.chosen.connect(self._chosen)
+        self.document.resized.connect(self._resized)
+        self.document.moved.connect(self._moved)
+        self.settings.changed.connect(self.state_changed)
+        filing.changed.connect(self._show_document)
+        filing.shown.connect(self._show_content)
+        filing.said.connect(lambda text, level: self.message(text, level))
+        bar.open.connect(self.intake.ask)
+        bar.save.connect(self.outlet.save)
+        for keys, action in (
+            ("Ctrl+S", self.outlet.save), ("Ctrl+Shift+S", self.outlet.save_as), ("Ctrl+V", self.intake.paste),
+            ("Esc", self._escape), ("Alt+Left", lambda: self.versions.step(-1)), ("Alt+Right", lambda: self.versions.step(1)),
+        ):  # fmt: skip
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(action)
 
     def closing(self) -> None:
+        self._start.stop()
+        self.filing.close()
+        self.easel.stop()
         self.canvas.stop()
         self.context.commands.unregister_prefix("inpaint.")
 
     def state(self) -> dict[str, Any]:
-        request = self.controls.valid_request()
         return {
-            "request": request.to_dict() if request else {},
+            "request": self._request_state(),
+            "keep_seed": self.controls.seed.fixed,
             "canvas": self.settings.state(),
             "layout": self.zones.state(),
+            "document": self.filing.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        stored, canvas = state.get("request"), state.get("canvas")
+        stored, canvas, document = (state.get(name) for name in ("request", "canvas", "document"))
         if isinstance(stored, Mapping):
             self.controls.form.set_value(what_fits(InpaintRequest, stored)[0])
+        if isinstance(state.get("keep_seed"), bool):
+            self.controls.seed.set_fixed(state["keep_seed"])
         if isinstance(canvas, Mapping):
             self.settings.restore(canvas)
         self.zones.restore(state.get("layout"))
+        if isinstance(document, Mapping) and self.filing.reopen(document):
+            self._start.stop()
+
+    def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
+        return self.intake.restore_request(kind, request)
+
+    def exportables(self) -> Sequence[Exportable]:
+        return self.outlet.exportables()
+
+    def demo(self) -> None:
+        demo.show(self)
 
     def on_event(self, task: Task, event: Event) -> None:
         self.desk.on_event(task, event)
-
-    # --- pictures coming in ---
-
-    def ask_for_picture(self) -> None:
-        """Choose a picture file."""
-        names = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        dialog = QFileDialog(self, "Open a picture", "", f"Pictures ({names});;All files (*)")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda name: self.desk.open_file(Path(name)))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def open_example(self) -> None:
-        """A scene that the bundled model knows, and words for it."""
-        self.controls.form.set_fields({"prompt": "a cat left of a dog on a blue background", "whole": True})
-        self.desk.open_example()
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.source() is None and _dropped(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        path = _dropped(event)
-        if path is not None:
-            self.desk.open_file(path)
-            event.acceptProposedAction()
-
-    def _opened(self, opened: Opened) -> None:
-        if opened.pixels is None:
-            self._offer_smaller(opened)
-            return
-        self.versions.clear()
-        self.document.set_picture(opened.pixels, opened.name)
-        self.stack.setCurrentWidget(self.canvas)
-        self.canvas.view.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.message(" ".join(opened.notes), "info")
-
-    def _offer_smaller(self, opened: Opened) -> None:
-        actions = []
-        if opened.smaller is not None and opened.path is not None:
-            width, height = opened.smaller
-            path = opened.path
-            actions.append((f"Open at {width} × {height}", lambda: self.desk.open_file(path, shrink=True)))
-        self.message(opened.notes[0], "error", actions=actions)
 
     # --- painting ---
 
     def paint(self) -> None:
         """Draw into the selection."""
-        if self.document.is_empty:
-            self.message("Open a picture first.", "warning", actions=[("Open a picture…", self.ask_for_picture)])
-            return
         if not self.controls.seed.fixed:
             self.controls.seed.advance()
+        self._submit(InpaintRequest)
+
+    def compare_methods(self) -> None:
+        """Draw into the selection by every method."""
+        self._submit(MethodsRequest)
+
+    def paint_again(self, version: Version) -> None:
+        """Apply a version, and draw into the same selection of the result."""
+        self.apply(version)
+        self.paint()
+
+    def apply(self, version: Version) -> None:
+        """Lay a version over the picture as a layer of its own."""
+        if version.applied:
+            self.message("This version is a layer already. Ctrl+Z takes it away, the Layers list hides it.", "info")
+            return
+        patch = version.patch
+        pixels = np.zeros((self.document.height, self.document.width, 4), np.uint8)
+        top, left = max(0, patch.top), max(0, patch.left)
+        part = patch.pixels[top - patch.top :, left - patch.left :][: self.document.height - top, : self.document.width - left]
+        pixels[top : top + part.shape[0], left : left + part.shape[1]] = part
+        pixels.setflags(write=False)  # the document need not copy it then
+        self.document.add_layer(version.name, pixels)
+        version.layer, version.applied = pixels, True
+        self.versions.choose(None)
+        self.versions.changed.emit()
+
+    def _submit(self, kind: type[InpaintRequest]) -> None:
+        if self.document.is_empty:
+            self.message("Open a picture first.", "warning", actions=[("Open a picture…", self.intake.ask)])
+            return
         try:
             request = self.controls.request()
         except RequestError as error:
             self.message(f"This cannot be drawn yet. {error}", "error")
             return
-        inputs = self._inputs()
-        if not inputs.selection(request.mode).any():
+        if not self._selected(request.mode):
             self.message("Nothing is selected yet: paint over what should change.", "warning")
             return
         self.message("")
-        self.desk.paint(InpaintOrder(request, inputs))
+        if request.mode != "refine" and self.document.is_painted(Target.HINTS):
+            self.message("Colour hints count in the mode Refine only.", "info", actions=[("Refine", self._refine)])
+        self._show_page(self.canvas)
+        asked = request if kind is InpaintRequest else kind.checked(**request.to_dict())
+        self.desk.paint(CanvasOrder(asked, self.easel.camera.shot()))
 
-    def apply(self, version: Version) -> None:
-        """Lay a version over the picture as a layer of its own."""
-        patch, left, top = version.layer()
-        height, width = patch.shape[:2]
-        pixels = np.zeros((self.document.height, self.document.width, 4), np.uint8)
-        pixels[top : top + height, left : left + width] = patch
-        self.document.add_layer(f"{version.result.request.condition or version.result.request.mode} ({version.seed})", pixels)
-        version.applied = True
+    def _selected(self, mode: str) -> bool:
+        """Whether there may be something to draw; a job looks more closely."""
+        hints = mode == "refine" and self.document.is_painted(Target.HINTS)
+        return mode == "extend" or hints or self.document.frozen(Target.MASK) is not None
 
-    def _inputs(self) -> InpaintInputs:
-        mask: Pixels | None = self.document.frozen(Target.MASK)
-        if mask is None:
-            mask = np.zeros((self.document.height, self.document.width), np.uint8)
-        return InpaintInputs(self.document.flattened(), mask, self.document.frozen(Target.HINTS))
+    def _refine(self) -> None:
+        self.controls.form.set_fields({"mode": "refine"})
+        self.paint()
 
-    def _painted(self, order: InpaintOrder, result: InpaintResult) -> None:
-        self.versions.choose(self.versions.add(result)[0])
+    def _relieve(self, changes: Mapping[str, Any]) -> None:
+        self.controls.form.set_fields(changes)
+        self._submit(InpaintRequest)
 
-    def _show_status(self, text: str, share: float | None) -> None:
-        self.progress.setVisible(share is not None)
-        self.progress.setValue(round(1000 * (share or 0.0)))
-        self.status.setText(text)
+    # --- what is shown ---
 
+    def _show_page(self, page: Any) -> None:
+        if page is self.canvas and self.document.is_empty:
+            page = self.empty
+        self.stack.setCurrentWidget(page)
+        self.strip.setVisible(page is self.canvas and bool(self.versions.all))
+        self.compare_button.setEnabled(not self.document.is_empty)
 
-def _dropped(event: QDropEvent) -> Path | None:
-    """The first picture file among what is dragged."""
-    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    return next((path for path in paths if path.suffix.lower() in SUFFIXES), None)
+    def _resized(self) -> None:
+        self._show_page(self.canvas)
+        self.canvas.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _moved(self, left: int, top: int) -> None:
+        if min(left, top) >= 0 and self.controls.form.value().mode in ("replace", "remove"):
+            self.controls.form.set_fields({"mode": "extend"})
+            self.message("The new area is selected: Paint draws it. Describe the whole scene in the prompt.", "info")
+
+    def _chosen(self, version: Version | None) -> None:
+        if version is not None:
+            self._show_page(self.canvas)
+
+    def _show_document(self) -> None:
+        path = self.filing.path
+        where = str(path) if path is not None else "not saved as a file yet" if self.filing.title else ""
+        tip = f"{self.filing.title}: {where}{', with changes that are not saved' if self.filing.unsaved else ''}"
+        self.bar.show_document(self.filing.name, tip, unsaved=self.filing.unsaved)
+        self.state_changed.emit()
+
+    def _show_content(self, content: DocumentContent) -> None:
+        """A document was opened: its settings and its zoom are part of it."""
+        if content.request is not None:
+            self.controls.form.set_value(what_fits(InpaintRequest, content.request)[0])
+        zoom = content.view.get("zoom")
+        if isinstance(zoom, Mapping):
+            self.canvas.view.restore_view(zoom)
+
+    def _edited(self) -> None:
+        self.filing.touch()
+        self.state_changed.emit()
+
+    def _escape(self) -> None:
+        if self.stack.currentWidget() is self.methods:
+            self._show_page(self.canvas)
+        elif self.desk.pending():
+            self.desk.cancel()
+        else:
+            self.versions.choose(None)
+
+    def _request_state(self) -> dict[str, Any]:
+        request = self.controls.valid_request()
+        return request.to_dict() if request is not None else {}
+
+    def _view_state(self) -> dict[str, Any]:
+        return {"zoom": self.canvas.view.view_state()}
+
+    def look_for_models(self) -> None:
+        """Find what models came since, and say which cannot be used."""
+        problems = self.controls.look_again()
+        self.message(" ".join(problems) or "The lists of models are up to date.", "warning" if problems else "success")
+
+    # --- what is dropped here ---
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path: Path | None = dropped(event.mimeData())
+        if path is not None:
+            self.intake.open(path)
+            event.acceptProposedAction()

@@ -34,7 +34,7 @@ class CanvasStage(QWidget):
         status.addStretch(1)
         status.addWidget(self._zoom)
         status.addWidget(ViewTools(self.view, self))
-        middle = QHBoxLayout()
+        self._middle = middle = QHBoxLayout()
         middle.setSpacing(0)
         middle.addWidget(self.tools)
         middle.addWidget(self.view, 1)
@@ -46,6 +46,10 @@ class CanvasStage(QWidget):
         column.addLayout(status)
         self.setTabOrder(self.view, self.options)
         self._show_zoom(self.view.viewport.scale)
+
+    def add_beside(self, widget: QWidget) -> None:
+        """Put a widget to the right of the view, as wide as it."""
+        self._middle.addWidget(widget, 1)
 
     def minimumSizeHint(self) -> QSize:
         # A line of options that wraps asks for the height of its narrowest form: the column of tools says what is needed.
