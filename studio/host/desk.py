@@ -114,6 +114,8 @@ class TaskDesk(QObject):
     def _cancelled(self, task: Task) -> None:
         if task.id == self._task_id:
             self.status.emit(f"cancelled{self._so_far(task)}", None)
+        elif task.lane == "compute" and not self.pending():
+            self.status.emit("cancelled", None)  # before its beginning was heard of
 
     def _failed(self, task: Task, error: ErrorInfo) -> None:
         self.said.emit(error.message, "error", error.details, tuple(self._remedies(task, error)))

@@ -105,10 +105,16 @@ def test_what_waits_stays_when_what_runs_is_cancelled(desk, qtbot):
 
 def test_a_cancelled_task_says_how_far_it_came(desk, qtbot):
     task = desk.submit(endless, None, "endless")
-    qtbot.waitUntil(lambda: (1, 0) in desk.counts)
+    qtbot.waitUntil(lambda: ("waiting", 0.0) in desk.shares)  # it is heard of
     desk.cancel()
     qtbot.waitUntil(lambda: ("cancelled after 0 steps", None) in desk.shares)
     assert task.state.name == "CANCELLED"
+
+
+def test_a_task_cancelled_before_it_was_heard_of_does_not_wait_for_ever(desk, qtbot):
+    desk.submit(endless, None, "endless")
+    desk.cancel()
+    qtbot.waitUntil(lambda: desk.shares[-1] == ("cancelled", None))
 
 
 def test_cancelling_everything_empties_the_desk(desk, qtbot):
