@@ -54,7 +54,9 @@ class Insight(QWidget):
         section.add(self.sees)
         section.add(self.facts)
         self.layers = LayerList(document, zones)
-        zones.add_insight("Layers", self.layers)
+        layers = zones.add_insight("Layers", self.layers)
+        layers.setVisible(not document.is_empty)
+        document.resized.connect(lambda: layers.setVisible(not document.is_empty))
         self.formula = FormulaCard("", parent=zones)
         self.step = Facts(zones)
         section = zones.add_insight("Guidance", self.formula)
@@ -88,7 +90,8 @@ class Insight(QWidget):
             self.formula.set_formula(
                 f"ε̂ = ε(x|{away}) + <i>s</i>·(ε(x|y) − ε(x|{away}))", "<i>s</i>·‖Δ‖ = $scale · $difference = $pull"
             )
-        self.formula.set_note(f"Δ = ε(x|y) − ε(x|{away}). {_METHODS[request.method]}")
+        difference = f"Δ = ε(x|y) − ε(x|{away}). " if request.scale is not None else ""
+        self.formula.set_note(f"{difference}{_METHODS[request.method]}")
         self.step.set_facts({})
 
     def show_step(self, request: InpaintRequest, step: Painted) -> None:

@@ -11,7 +11,7 @@ from studio.ui.canvas.document import CanvasDocument
 from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_S
 
-_ROW = 28  # pixels
+_ROW = 24  # pixels
 _MOST_ROWS = 6
 
 

@@ -92,8 +92,9 @@ class InpaintPanel(Panel):
         self.compare_button = QPushButton("Compare methods", self.zones)
         self.compare_button.setToolTip("Fill the selection by every method the model knows, from the same noise")
         self.compare_button.clicked.connect(lambda _checked=False: self.compare_methods())
-        self.zones.add_secondary(self.compare_button)
+        self.compare_button.setProperty("role", "link")
         self.run_bar = CancelRow(parent=self)
+        self.run_bar.layout().insertWidget(0, self.compare_button)  # type: ignore[union-attr]
         self.zones.add_secondary(self.run_bar)
         self._show_page(self.empty)
         self._show_document()

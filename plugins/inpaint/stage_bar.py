@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QMenu, QProgressBar, QToolButton, QWidget
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import QMenu, QProgressBar, QToolButton, QWidget
 
 from studio.ui.elided import ElidedLabel
 from studio.ui.icons import IconButton
@@ -16,7 +17,7 @@ Entry = tuple[str, Callable[[], object]] | None
 """(words, what it does) of a menu; None is a line between."""
 
 _WAYS = {
-    Way.OVER: ("Version", "Show the version in place of what was there"),
+    Way.OVER: ("Version alone", "Show the version in place of what was there"),
     Way.SLIDER: ("Slider", "Document and version on either side of a line one drags"),
     Way.BESIDE: ("Side by side", "Document and version beside each other, at the same zoom"),
     Way.BLINK: ("Blink", "Document and version in turn, twice a second"),
@@ -53,15 +54,11 @@ class StageBar(QWidget):
         self._noisy = _toggle("xₜ", "What the network sees at this step, noise included, instead of its x₀", zones)
         self._noisy.toggled.connect(self.noisy)
         zones.add_stage_tool(self._noisy, right=True)
-        self._ways = QButtonGroup(self)
-        self.way_buttons: dict[Way, QToolButton] = {}
-        for way, (text, tip) in _WAYS.items():
-            button = _toggle(text, tip, zones)
-            button.clicked.connect(lambda _checked=False, way=way: self.way.emit(way))
-            self._ways.addButton(button)
-            self.way_buttons[way] = button
-            zones.add_stage_tool(button, right=True)
-        self.way_buttons[Way.OVER].setChecked(True)
+        self._group = QActionGroup(self)
+        self.ways = _menu_button(zones)
+        self.way_actions = {way: self._add_way(way, words) for way, words in _WAYS.items()}
+        zones.add_stage_tool(self.ways, right=True)
+        self.show_way(Way.OVER)
         self.offer(version=False, steps=False)
 
     def show_status(self, text: str, share: float | None) -> None:
@@ -81,13 +78,21 @@ class StageBar(QWidget):
 
     def show_way(self, way: Way) -> None:
         """Mark how a version is compared."""
-        self.way_buttons[way].setChecked(True)
+        self.way_actions[way].setChecked(True)
+        self.ways.setText(f"{_WAYS[way][0]} ▾")
 
     def offer(self, *, version: bool, steps: bool) -> None:
         """Show what is possible with what is looked at."""
-        for button in self.way_buttons.values():
-            button.setVisible(version)
+        self.ways.setVisible(version)
         self._noisy.setVisible(steps)
+
+    def _add_way(self, way: Way, words: tuple[str, str]) -> QAction:
+        action = self.ways.menu().addAction(words[0])
+        action.setToolTip(words[1])
+        action.setCheckable(True)
+        action.setActionGroup(self._group)
+        action.triggered.connect(lambda _checked=False: self.way.emit(way))
+        return action
 
 
 def _toggle(text: str, tip: str, parent: QWidget) -> QToolButton:
@@ -96,6 +101,17 @@ def _toggle(text: str, tip: str, parent: QWidget) -> QToolButton:
     button.setToolTip(tip)
     button.setAccessibleName(text)
     button.setCheckable(True)
+    return button
+
+
+def _menu_button(parent: QWidget) -> QToolButton:
+    button = QToolButton(parent)
+    button.setToolTip("How the version is compared with the document")
+    button.setAccessibleName("Compare")
+    menu = QMenu(button)
+    menu.setToolTipsVisible(True)
+    button.setMenu(menu)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     return button
 
 

@@ -75,7 +75,7 @@ class Strip(QFrame):
         row.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         row.setSpacing(SPACE_M)
         row.addWidget(self.list, 3)
-        row.addWidget(self.timeline, 2)
+        row.addWidget(self.timeline, 3)
         row.addLayout(buttons)
         versions.changed.connect(self._show)
         versions.chosen.connect(lambda _version: self._mark())
@@ -106,7 +106,7 @@ class Strip(QFrame):
             self._shown = list(self._versions.all)
             for row, version in enumerate(self._shown):
                 item = self.list.item(row) or QListWidgetItem(self.list)
-                item.setIcon(QIcon(_thumbnail(version, self.devicePixelRatioF())))
+                item.setIcon(_icon(version, self.devicePixelRatioF()))
                 item.setText(f"seed {version.seed}")
                 item.setToolTip(_tip(version))
         self._mark()
@@ -167,6 +167,14 @@ class _List(QListWidget):
             super().keyPressEvent(event)
         else:
             action()
+
+
+def _icon(version: Version, ratio: float) -> QIcon:
+    """The thumbnail in its own colours, chosen or not."""
+    picture, icon = _thumbnail(version, ratio), QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(picture, mode)
+    return icon
 
 
 def _thumbnail(version: Version, ratio: float) -> QPixmap:
