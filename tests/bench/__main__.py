@@ -26,6 +26,7 @@ BENCHES = {
     "accelerator": "our sampling against a diffusers pipeline, on the accelerator where there is one",
     "guidance": "cost of each kind of guidance against its arithmetic",
     "upsampling": "time to enlarge one picture",
+    "gp": "Gaussian processes against scikit-learn and GPyTorch, and while a point is dragged",
     "quality": "few-step default against 100 DDPM steps, as the oracle sees it",
 }
 

@@ -30,7 +30,7 @@ from studio.ml.gp.jet import Array
 from studio.ml.gp.model import Data, Model
 
 STEADY = 1e-10
-"""Share of the mean variance on the diagonal of K_mm: the bound stays one, as if f were seen at Z through this noise."""
+"""Share of the mean variance added to the diagonal of K_mm: the bound of inducing values seen through this noise."""
 
 BLOCK = 8192
 """Points taken together: their kernel matrix stays in the cache and small in memory."""

@@ -69,14 +69,15 @@ def test_gradient_by_finite_differences(text: str) -> None:
 
 def test_gradient_by_the_inducing_points() -> None:
     x = RNG.normal(size=(40, 2))
-    data, model, Z, step = Data.of(x, x[:, 0] * x[:, 1]), Model(parse("RBF([1, 0.7])"), 0.1), RNG.normal(size=(4, 2)), 1e-5
+    data, model = Data.of(x, x[:, 0] * x[:, 1]), Model(parse("RBF([1, 0.7])"), 0.1)
+    Z, step = RNG.normal(size=(4, 2)), 1e-5
     ours = SparsePosterior.of(model, data, Z).gradient_by_inducing()
     for i, axis in np.ndindex(*Z.shape):
         there, back = Z.copy(), Z.copy()
         there[i, axis] += step
         back[i, axis] -= step
-        rise = SparsePosterior.of(model, data, there).evidence.total - SparsePosterior.of(model, data, back).evidence.total
-        assert ours[i, axis] == pytest.approx(rise / 2 / step, abs=1e-3)
+        ahead, behind = (SparsePosterior.of(model, data, at).evidence.total for at in (there, back))
+        assert ours[i, axis] == pytest.approx((ahead - behind) / 2 / step, abs=1e-3)
 
 
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
