@@ -7,7 +7,18 @@
     factor        Cholesky with its jitter told
     exact         Posterior.of(model, data): predict, at, evidence, gradient, leave_one_out
     dragging      Dragging.of(model, data, index, grid).move(x, y): the same for one moving point, in well under a frame
+    descent, objective, fitting                               hyper-parameters: fit(model, data) yields every evaluation
+    starting, landscape, uncertainty, nuts                    where to begin, the hills, Laplace and samples
+    search        search(data): structures by BIC, a growing tree
+    samples       posterior_samples and Pathwise: the same seed is the same function, however the points move
+    calculus, components                                      slopes, integrals; a sum of kernels taken apart
+    sparse        SGPR to 10^5 points; spread chooses inducing points
+    classification, student                                   labels (Classifier) and heavy tails (StudentPosterior)
+    datasets      what statsmodels and scikit-learn carry
     threads       one BLAS thread for answers that must not wait
+
+`fit` takes any of the posteriors: condition=Posterior.of, Classifier.of, or a partial of SparsePosterior.of (inducing)
+or StudentPosterior.of (degrees).
 
 Points are [n, d] throughout; `model.points` makes them from anything like an array. Everything a person can put right
 raises a subclass of `errors.GPError`.
