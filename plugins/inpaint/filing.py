@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from studio.engine import Task
+from studio.engine import Task, TaskState
 from studio.host.documents import DocumentContent
 from studio.host.documents import jobs as papers
 from studio.host.documents.autosave import AutoSave, RecoveryUnwritable
@@ -46,7 +46,7 @@ class Filing(QObject):
         self._root = DataPaths.default().recovery
         self._autosave: AutoSave | None = None
         self._keeping: Task | None = None
-        self._revision = self._saved = 0
+        self._revision = self._saved = self._kept = 0
         self._quiet = False
         self.path: Path | None = None
         self.title = ""
@@ -69,6 +69,12 @@ class Filing(QObject):
     def unsaved(self) -> bool:
         """Whether there are changes that no file holds."""
         return self._autosave is not None and self._revision > self._saved
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether everything is on the disk, in the file or in the copy that survives a crash."""
+        kept = self._keeping is not None and self._keeping.state is TaskState.DONE and self._kept == self._revision
+        return kept or not self.unsaved
 
     @property
     def name(self) -> str:
@@ -155,7 +161,8 @@ class Filing(QObject):
         if self._keeping is not None and not self._keeping.state.ended:
             self._timer.start()
             return
-        self._autosave.offer(self.content(), self._revision)
+        self._kept = self._revision
+        self._autosave.offer(self.content(), self._kept)
         self._keeping = self._desk.submit(papers.keep_recovery, self._autosave, "autosave", lane="quick")
 
     def close(self) -> None:
@@ -191,7 +198,8 @@ class Filing(QObject):
 
     def _show(self, opened: papers.Opened, *, unsaved: bool) -> None:
         content, autosave = opened.parcel.take(), opened.autosave
-        self._start(autosave, autosave.path, autosave.title)
+        path = autosave.path
+        self._start(autosave, path, path.stem if path is not None else autosave.title)
         self._quiet = True
         self._document.restore(content)
         places = content.view.get("versions")

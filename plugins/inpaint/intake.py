@@ -155,7 +155,8 @@ class Intake(QObject):
             self._panel.message(" ".join(recalled.notes), "warning")
 
     def _offer_recovery(self, recovery: Recovery) -> None:
-        title, at = recovery.title or "Untitled", _time(recovery.written)
+        title = recovery.path.stem if recovery.path is not None else recovery.title or "Untitled"
+        at = _time(recovery.written)
         self._panel.message(
             f"“{title}” was open in a window that ended unexpectedly, with changes of {at}. {recovery.about}",
             "warning",

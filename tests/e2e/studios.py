@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,73 @@ def draw_for_long(studio: Any, then: Callable[[], None]) -> None:
 
     timer.timeout.connect(look)
     timer.start(5)
+
+
+def change_a_document(studio: Any) -> None:
+    """Open the example in the Inpaint panel, draw into it, apply, extend, undo, save, and go on; tells of each."""
+    from PySide6.QtCore import QTimer
+
+    studio.window.panels.open("inpaint")
+    story, waits_for = _story_of_a_document(studio), list[Callable[[], bool]]()
+    timer = QTimer(studio)
+
+    def go_on() -> None:
+        if not waits_for or waits_for[0]():
+            waits_for[:] = [next(story)]
+
+    timer.timeout.connect(go_on)
+    timer.start(5)
+
+
+def _story_of_a_document(studio: Any) -> Iterator[Callable[[], bool]]:
+    """Yields what each part of it waits for."""
+    yield lambda: studio.window.panels.panel("inpaint") is not None
+    panel = studio.window.panels.panel("inpaint")
+    panel.intake.example()
+    yield lambda: not panel.document.is_empty
+    fields = {"model": "emoji-base", "method": "replace_x0", "steps": 2, "whole": False, "prompt": "a dog"}
+    panel.controls.form.set_fields(fields)
+    brush_over(panel, (80, 50), (105, 75))
+    panel.zones.primary.click()
+    yield lambda: bool(panel.versions.all)
+    panel.strip.apply_button.click()
+    panel.document.extend(8, 0, 0, 0)
+    panel.document.extend(0, 16, 0, 0)
+    panel.canvas.view.undo()
+    panel.filing.save(studio.paths.root / "work.glassbox")
+    yield lambda: not panel.filing.unsaved
+    tell("saved", digest_of_document(panel))
+    brush_over(panel, (20, 20), (40, 30))
+    yield lambda: panel.filing.unsaved and panel.filing.is_kept
+    tell("changed", digest_of_document(panel))
+    yield lambda: False
+
+
+def brush_over(panel: Any, *places: tuple[int, int]) -> None:
+    """A stroke of the mouse along places of the picture."""
+    from PySide6.QtCore import QPointF, Qt
+    from PySide6.QtTest import QTest
+
+    view, left = panel.canvas.view, Qt.MouseButton.LeftButton
+    points = [view.viewport.to_widget(QPointF(*place)).toPoint() for place in places]
+    QTest.mousePress(view, left, Qt.KeyboardModifier.NoModifier, points[0])
+    for point in points[1:]:
+        QTest.mouseMove(view, point)
+    QTest.mouseRelease(view, left, Qt.KeyboardModifier.NoModifier, points[-1])
+
+
+def digest_of_document(panel: Any) -> str:
+    """Of everything a person has made in it: layers, mask, versions, settings."""
+    import hashlib
+
+    document, digest = panel.document, hashlib.sha256()
+    for layer in document.layers:
+        digest.update(f"{layer.name} {layer.visible} {layer.opacity} {layer.pixels.shape}".encode() + layer.pixels.tobytes())
+    digest.update(document.mask.tobytes() + document.hints.tobytes())
+    for version in panel.versions.all:
+        digest.update(f"{version.id} {version.place()} {version.applied}".encode() + version.patch.pixels.tobytes())
+    digest.update(str(panel.controls.request()).encode())
+    return digest.hexdigest()
 
 
 def close_while_drawing(studio: Any) -> None:
