@@ -68,7 +68,8 @@ class Intake(QObject):
 
     def paste(self) -> None:
         """Open what is on the clipboard."""
-        data = QGuiApplication.clipboard().mimeData()
+        held: QMimeData | None = QGuiApplication.clipboard().mimeData()
+        data = held if held is not None else QMimeData()  # an empty clipboard may have none
         path = dropped(data)
         if path is not None:
             self.open(path)

@@ -136,6 +136,7 @@ class InpaintPanel(Panel):
         self.strip.apply.connect(self.apply)
         self.strip.again.connect(self.paint_again)
         self.versions.chosen.connect(self._chosen)
+        self.versions.changed.connect(lambda: self._show_page(self.stack.currentWidget()))
         self.document.resized.connect(self._resized)
         self.document.moved.connect(self._moved)
         self.settings.changed.connect(self.state_changed)
