@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.host.paths import DataPaths
+from studio.models.library.holding import Holding
 from studio.models.library.surveying import remembered
 from studio.resources import resource
 
@@ -152,6 +153,21 @@ def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
         raise ModelUnreadable(f"The model in “{folder}” has a config.json that cannot be used: {error}.") from error
 
 
+def info_of(holding: Holding) -> ModelInfo:
+    """A public checkpoint or transformers folder of the library."""
+    draws = holding.kind in ("pipeline", "checkpoint")
+    return ModelInfo(
+        id=str(holding.place),
+        title=holding.title,
+        folder=holding.place,
+        size=holding.size,
+        prompted=draws,
+        kind=EXTERNAL if draws else TRANSFORMERS,
+        family=holding.family,
+        abilities=holding.abilities,
+    )
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The files that hold the weights, in order. Raises ModelUnreadable when there are none."""
     if is_checkpoint(folder):
@@ -175,16 +191,7 @@ def _in_library() -> Iterator[ModelInfo]:
             if info is not None:
                 yield info
         elif holding.usable and holding.kind in ("pipeline", "transformers"):
-            yield ModelInfo(
-                id=str(holding.place),
-                title=holding.title,
-                folder=holding.place,
-                size=holding.size,
-                prompted=holding.kind == "pipeline",
-                kind=EXTERNAL if holding.kind == "pipeline" else TRANSFORMERS,
-                family=holding.family,
-                abilities=holding.abilities,
-            )
+            yield info_of(holding)
 
 
 def _bundled_parents() -> list[tuple[Path, bool]]:

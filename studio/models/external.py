@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from studio.engine import Event, JobContext, Offload, Progress
+from studio import __version__
+from studio.engine import Event, JobContext, Offload, Progress, Snapshot
 
 if TYPE_CHECKING:
+    from studio.ml.diffusion.external.asked import Lora
+    from studio.ml.diffusion.external.errors import Offer
     from studio.ml.diffusion.external.memory import Offload as Waiting
     from studio.ml.diffusion.external.model import ExternalModel
+
+Result = TypeVar("Result")
 
 
 def is_external(model: str) -> bool:
@@ -47,6 +52,60 @@ def open_external(
         ctx.models.get, key, lambda: _load(place, ctx.device, dtype, offload, tiling)
     )
     return found
+
+
+def with_offers(running: Generator[Event | Offload, Any, Result]) -> Generator[Event | Offload, Any, Result]:
+    """A job, with a Snapshot "offers" (a sequence of Offer) before it ends in an ExternalError that has some."""
+    from studio.ml.diffusion.external.errors import ExternalError
+
+    try:
+        return (yield from running)
+    except ExternalError as error:
+        if error.offers:
+            yield Snapshot("offers", error.offers)
+        raise
+
+
+def offered_changes(offers: Sequence[Offer]) -> list[tuple[str, dict[str, Any]]]:
+    """(words for a button, changes to a request) of each offer; a request's fields are those of `fields`."""
+    return [(offer.text, _changes(offer)) for offer in offers]
+
+
+def lora_of(text: str) -> Lora:
+    """An adapter as requests name it: the place of its file, and perhaps its weight, "style.safetensors : 0.8"."""
+    from studio.ml.diffusion.external.asked import Lora
+
+    place, colon, weight = text.rpartition(" : ")
+    try:
+        return Lora(Path(place.strip()), float(weight)) if colon else Lora(Path(text.strip()))
+    except ValueError:
+        return Lora(Path(text.strip()))
+
+
+def provenance_of_external(model: ExternalModel, ctx: JobContext) -> Mapping[str, Any]:
+    """Model, device, number format, threads and versions of a run, as plain JSON.
+
+    Without a digest: that of many gigabytes is worked out on demand only (in the Models panel).
+    """
+    import diffusers
+    import torch
+
+    return {
+        "model": model.name,
+        "family": model.family,
+        "device": ctx.device,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "studio": __version__,
+    }
+
+
+def _changes(offer: Offer) -> dict[str, Any]:
+    """An offer in the names of requests, which speak of a precision, and of seeds by the first and how many."""
+    named = {"dtype": "precision", "seeds": "batch"}
+    return {named.get(name, name): 1 if name == "seeds" else value for name, value in offer.changes.items()}
 
 
 def _stamp(place: Path) -> tuple[tuple[str, int, int], ...]:

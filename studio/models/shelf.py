@@ -16,6 +16,7 @@ from typing import Any
 from studio.host import atomic
 from studio.models.catalog import (
     DRAWS,
+    EXTERNAL,
     ModelInfo,
     ModelUnreadable,
     find_models,
@@ -31,14 +32,15 @@ _MAX_MODELS = 200
 class Shelf:
     """`models` to choose from. `look` finds them, `add` puts an opened one on, `save` remembers the opened ones.
 
-    folder: the panel's own. `save` may run on another thread than the rest: what it writes is replaced as a whole,
-    never changed.
+    folder: the panel's own. ability: what public models must be able to do to be offered. `save` may run on another
+    thread than the rest: what it writes is replaced as a whole, never changed.
     """
 
-    def __init__(self, folder: Path, *, kinds: Collection[str] = DRAWS) -> None:
+    def __init__(self, folder: Path, *, kinds: Collection[str] = DRAWS, ability: str = "text2im") -> None:
         self.own = folder / "models"
         self.models: list[ModelInfo] = []
         self._kinds = kinds
+        self._ability = ability
         self._old_list = folder / "opened.json"
         """Where studios before kept what was opened in this panel."""
         self._opened: tuple[ModelInfo, ...] = ()
@@ -46,7 +48,8 @@ class Shelf:
 
     def look(self) -> tuple[list[str], bool]:
         """Find the models anew: a sentence for each that cannot be offered, and whether something is to be saved."""
-        self.models, problems = find_models([self.own], kinds=self._kinds)
+        found, problems = find_models([self.own], kinds=self._kinds)
+        self.models = [info for info in found if self._takes(info)]
         kept: list[ModelInfo] = []
         forgotten: list[Path] = []
         old = self._old_list.is_file()
@@ -57,11 +60,14 @@ class Shelf:
                 problems.append(str(error))
                 forgotten.append(file)
                 continue
-            if info.kind in self._kinds and all(info.id != other.id for other in (*self.models, *kept)):
+            if self._takes(info) and all(info.id != other.id for other in (*self.models, *kept)):
                 kept.append(info)
         self._opened, self._forgotten = tuple(kept), tuple(forgotten)
         self.models += kept
         return problems, old or bool(forgotten)
+
+    def _takes(self, info: ModelInfo) -> bool:
+        return info.kind in self._kinds and (info.kind != EXTERNAL or self._ability in info.abilities)
 
     def add(self, info: ModelInfo) -> ModelInfo:
         """Offer an opened model; the one offered already if it is the same folder."""
@@ -136,6 +142,8 @@ def _entry(info: ModelInfo) -> dict[str, Any]:
         "prompt": info.prompted,
         "kind": info.kind,
         "classes": list(info.classes),
+        "family": info.family,
+        "abilities": list(info.abilities),
     }
 
 
@@ -144,6 +152,17 @@ def _info(entry: Mapping[str, Any]) -> ModelInfo:
     if not isinstance(entry.get("path"), str):
         raise ModelUnreadable("What was remembered of a model you opened is damaged: open it again.")
     path, size, length = Path(entry["path"]), entry.get("size"), entry.get("length")
+    if entry.get("kind") == EXTERNAL and os.path.exists(path) and isinstance(size, int):
+        abilities = entry.get("abilities")
+        return ModelInfo(
+            id=str(path),
+            title=str(entry.get("title") or path.name),
+            folder=path,
+            size=size,
+            kind=EXTERNAL,
+            family=str(entry.get("family") or ""),
+            abilities=tuple(map(str, abilities)) if isinstance(abilities, list) else (),
+        )
     if is_checkpoint(path) and os.path.exists(path) and isinstance(size, int) and isinstance(length, int):
         classes = entry.get("classes")
         return ModelInfo(
