@@ -25,6 +25,8 @@ _USED_BY: Mapping[str, tuple[GuidanceKind, ...]] = MappingProxyType(
 )
 _ACTS_WITHOUT_A_PROMPT = ("classifier_class", "clip_prompt")  # filling one in lets a network guide without a prompt
 _SECOND_STAGE = ("upsample_sampler", "upsample_steps", "upsample_scale", "upsample_seed")
+_OF_PUBLIC = ("width", "height", "scheduler", "loras", "offload", "tiling")
+_OF_OURS = ("sampler", "eta", "guidance_course", "guidance_start", "guidance_stop", *_SECOND_STAGE)
 _UNASKED = Idle("Unconditional: the text is kept and not used.")
 _UNGUIDED = "Unconditional: nothing guides."
 
@@ -38,7 +40,19 @@ def idle_fields(request: GenerateRequest) -> dict[str, Idle]:
         idle["negative_prompt"] = Idle("Only classifier-free guidance uses it.")
     if request.sampler != "ddim":
         idle["eta"] = Idle("Only DDIM uses it.")
-    return idle
+    return idle | _of_model(request)
+
+
+def _of_model(request: GenerateRequest) -> dict[str, Idle]:
+    """What only public models have, and what they do not have."""
+    if not request.public:
+        return dict.fromkeys(_OF_PUBLIC, Idle("Only public models have it.", hidden=True))
+    idle = dict.fromkeys(_OF_OURS, Idle("Public models do not have it.", hidden=True))
+    idle |= dict.fromkeys(
+        (name for name, by in _USED_BY.items() if "classifier-free" not in by),
+        Idle("Public models know classifier-free guidance alone.", hidden=True),
+    )
+    return idle | {"upsample": Idle("Public models draw at their own size; set Width and Height instead.")}
 
 
 def _of_guidance(request: GenerateRequest) -> dict[str, Idle]:

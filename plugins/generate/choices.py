@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from studio.models.fields import SAMPLERS
+from studio.ml.diffusion.external.schedulers import DIFFUSION, FLOW
+from studio.models.catalog import ModelInfo
+from studio.models.fields import SAMPLERS, SCHEDULERS
 
 Guidance = Literal[
     "classifier-free", "none", "clip", "classifier", "classifier-free + clip", "classifier-free + classifier", "clip-x0"
@@ -24,9 +26,19 @@ GUIDANCES: Mapping[str, str] = MappingProxyType(
         "clip-x0": "Plain CLIP on the predicted x₀",
     }
 )
+PUBLIC_GUIDANCES: tuple[Guidance, ...] = ("classifier-free", "none")
+"""Those that public models know."""
 COURSES: Mapping[str, str] = MappingProxyType(
     {"constant": "Constant", "interval": "Only from start to stop", "ramp": "Rising from start to stop"}
 )
 SECOND_SAMPLERS: Mapping[str, str] = MappingProxyType({"own": "Its own", **SAMPLERS})
 OFF = "off"
 """The up-sampler of a run without a second stage."""
+_FLOW_FAMILIES = ("sd3", "flux")
+
+
+def scheduler_choices(model: ModelInfo | None) -> list[tuple[str, str]]:
+    """(name, label) of the schedulers to offer for a public model, by its family; others can draw with some of all."""
+    family = model.family if model is not None else ""
+    fitting = [*FLOW] if family in _FLOW_FAMILIES else [*DIFFUSION, *(FLOW if family == "other" else ())]
+    return [(name, SCHEDULERS[name]) for name in ("default", *fitting)]

@@ -9,12 +9,13 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from studio.ml.diffusion.words import WordTokenizer
-from studio.models.catalog import ModelInfo
+from studio.models.catalog import EXTERNAL, ModelInfo
 from studio.ui.collapsible import Collapsible
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
 from studio.ui.theme import theme
+from studio_plugins.generate.choices import GUIDANCES, PUBLIC_GUIDANCES, scheduler_choices
 from studio_plugins.generate.companions import Companions
 from studio_plugins.generate.request import DIGEST_OF, GenerateRequest
 from studio_plugins.generate.sweep_form import SweepForm
@@ -46,6 +47,7 @@ class Controls(QWidget):
                 "clips": self.companions.clip_choices,
                 "classifiers": self.companions.classifier_choices,
                 "upsamplers": self.companions.upsampler_choices,
+                "schedulers": lambda: scheduler_choices(None),  # those of the model follow with it
             },
         )
         self.sweep = SweepForm(zones)
@@ -107,7 +109,7 @@ class Controls(QWidget):
         field = self.form.field("model")
         button = QPushButton("Open a model…", field)
         button.setProperty("role", "link")
-        button.setToolTip("Draw with a released GLIDE checkpoint or a model of your own")
+        button.setToolTip("Draw with a public model, a released GLIDE checkpoint or a model of your own")
         button.clicked.connect(self.open_asked)
         layout = field.layout()
         assert layout is not None
@@ -126,13 +128,31 @@ class Controls(QWidget):
             for name in ("prompt", "negative_prompt"):
                 self.form.prompt_field(name).set_suggestions(suggestions(info) if info else [])
             self._offer_prompts()
+            self._offer_choices(info)
         request = self.form.valid_value()
-        if request is not None and self._forget_digests(request):
+        if request is not None and (self._forget_digests(request) or self._fit_to(info, request)):
             return  # edited again by that
         self._remark(info)
         if request is not None:
             self._show_companions(request, info)
         self.changed.emit()
+
+    def _offer_choices(self, info: ModelInfo | None) -> None:
+        """The schedulers and guidances that the model knows."""
+        known = PUBLIC_GUIDANCES if info is not None and info.kind == EXTERNAL else tuple(GUIDANCES)
+        self.form.set_choices("scheduler", scheduler_choices(info))
+        self.form.set_choices("guidance", [(kind, GUIDANCES[kind]) for kind in known])
+
+    def _fit_to(self, info: ModelInfo | None, request: GenerateRequest) -> bool:
+        """Note in the form whether a public model draws, and leave out guidance that it does not know."""
+        if info is None or request.public == (info.kind == EXTERNAL):
+            return False
+        fields: dict[str, object] = {"public": not request.public}
+        if not request.public and request.guidance not in PUBLIC_GUIDANCES:
+            fields["guidance"] = PUBLIC_GUIDANCES[0]
+        self.form.set_fields(fields)
+        self._offer_choices(info)
+        return True
 
     def _remark(self, info: ModelInfo | None) -> None:
         """What the model will not take in of the prompts."""

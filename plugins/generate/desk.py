@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -18,12 +19,16 @@ from studio_plugins.generate import jobs, quick
 from studio_plugins.generate.insight import Insight
 from studio_plugins.generate.keeping import title_of
 from studio_plugins.generate.on_stage import OnStage
+from studio_plugins.generate.remedies import remedies
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import GenerateResult, SweepResult
 from studio_plugins.generate.stage import Stage
 from studio_plugins.generate.sweep import SweepState, sweep
 from studio_plugins.generate.sweep_request import SweepRequest
 from studio_plugins.generate.trajectory import StepData
+
+if TYPE_CHECKING:
+    from studio.ml.diffusion.external.errors import Offer
 
 QUEUE = "generate"
 _UNSAVED = "{} The picture is still here: save it with “Save as…”."
@@ -40,6 +45,7 @@ class Desk(TaskDesk):
         self._insight = insight
         self._begun: set[str] = set()
         self._cell = -1
+        self._offers: Sequence[Offer] = ()
         self.shown = OnStage(stage, insight, self)
         self.shown.status.connect(self.status)
 
@@ -89,6 +95,7 @@ class Desk(TaskDesk):
         super()._begin(task)
         self._begun.add(task.id)
         self._cell = -1
+        self._offers = ()
         self.shown.begin(task.request)
 
     def _follow(self, task: Task, event: Event) -> None:
@@ -101,6 +108,8 @@ class Desk(TaskDesk):
             self._stage.add_step(event.data)
         elif isinstance(event, Snapshot) and isinstance(event.data, jobs.Stages):
             self._stage.expect(event.data.shown)
+        elif isinstance(event, Snapshot) and event.name == "offers":
+            self._offers = event.data
         elif isinstance(event, Snapshot) and isinstance(event.data, SweepState):
             self._cell = event.data.cell
         elif isinstance(event, Preview) and self.shown.sweep is not None:
@@ -154,7 +163,7 @@ class Desk(TaskDesk):
         return f" after {steps} steps" if steps else ""
 
     def _remedies(self, task: Task, error: ErrorInfo) -> Actions:
-        if error.kind != "out_of_memory" or not isinstance(task.request, GenerateRequest) or task.request.batch < 2:
+        if not isinstance(task.request, GenerateRequest):
             return ()
-        half = task.request.replace(batch=task.request.batch // 2)
-        return ((f"Draw {half.batch} at once", lambda: self.generate(half)),)
+        found = remedies(task.request, self._offers, error.kind)
+        return [(text, partial(self.generate, request)) for text, request in found]

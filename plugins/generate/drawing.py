@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from studio.host.pictures import Pixels, to_pixels
-from studio_plugins.generate.trajectory import StepData, TermData
+from studio_plugins.generate.trajectory import StageName, StepData, TermData
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +20,33 @@ if TYPE_CHECKING:
     from studio_plugins.generate.preparing import Run
 
 _NORMS = 4  # rows of _norms
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What one step of a run gives, whatever network draws.
+
+    done of total steps over all stages. data: None where nothing of the step can be shown. pictures: uint8
+    [N, H, W, 3], at the end of a stage. evaluations, gradients: per picture. steps: 0 for work that is no step.
+    """
+
+    done: int
+    total: int
+    data: StepData | None
+    pictures: Pixels | None = None
+    evaluations: int = 0
+    gradients: int = 0
+    stage: StageName = "base"
+    steps: int = 1
+
+
+def drawn_by(run: Run) -> Iterator[Drawn]:
+    """A run by networks of the studio's own, step by step. Raises ValueError."""
+    total = sum(run.totals)
+    for done, record in enumerate(draw(run), start=1):
+        data = step_data(record, run)
+        pictures = pictures_of(record.step) if data.last else None
+        yield Drawn(done, total, data, pictures, *evaluations_of(record.step.parts), stage=data.stage)
 
 
 def draw(run: Run) -> Iterator[StageRecord]:

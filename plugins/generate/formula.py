@@ -26,6 +26,12 @@ _NOTHING = "Without a prompt there is nothing to guide towards."
 _DDPM = "DDPM moves the mean instead: μ̂ = μ + s·Σ·∇ₓ; the length is that of the same gradient as a change of ε."
 
 
+_PUBLIC = (
+    "The pipeline runs as its authors wrote it: its predictions stay inside, and only previews of x₀ come out. Models "
+    "that were distilled with their guidance (Flux, LCM) are told s and evaluated once."
+)
+
+
 @dataclass(frozen=True)
 class Formula:
     """Rich text for a FormulaCard: the formula, the same with `$names` for numbers, and a remark."""
@@ -54,6 +60,7 @@ def formula(request: GenerateRequest, stage: StageName = "base") -> Formula:
         if kind in GRADIENTS:
             names += [f"‖{GRADIENTS[kind]} term‖ = ${_key(kind)} at <i>s</i> = ${_key(kind)}_scale"]
             names += [f"{SCORES[kind]} = ${_key(kind)}_score"]
+    names = [] if request.public else names
     note = _note(request, kinds, away)
     return Formula(
         _small(symbols, nowrap=True), _small("<br>".join(names)), note if stage == "base" else f"Second stage. {note}"
@@ -61,7 +68,9 @@ def formula(request: GenerateRequest, stage: StageName = "base") -> Formula:
 
 
 def numbers(request: GenerateRequest, step: StepData, picture: int | None = None) -> dict[str, float | str]:
-    """The `$names` of `formula` at a step: of one picture, or the mean over the batch."""
+    """The `$names` of `formula` at a step: of one picture, or the mean over the batch; none of a public model."""
+    if request.public:
+        return {}
     means = step.numbers(picture)
     found: dict[str, float | str] = {name: means.get(name, 0.0) for name in ("cond", "uncond", "difference")}
     scale = free_scale(request, step)
@@ -111,10 +120,14 @@ def _term_numbers(kind: str, term: TermData, picture: int | None) -> dict[str, f
 
 def _note(request: GenerateRequest, kinds: tuple[GuidanceKind, ...], away: str) -> str:
     if not kinds:
+        if request.public and not request.unconditional:
+            return f"Nothing guides. {_PUBLIC}"
         return _NOTHING if request.unconditional else "Nothing guides: the network is used as it is."
     said = [f"Δ = ε(x|y) − ε(x|{away})."] if "classifier-free" in kinds else []
     said += ["n is the negative prompt."] if away == "n" else []
     said += ["f and g are CLIP's picture and text, τ its logit scale."] if {"clip", "clip-x0"} & {*kinds} else []
+    if request.public:
+        return " ".join([*said, _PUBLIC])
     said += [_DDPM] if {*GRADIENTS} & {*kinds} and request.sampler == "ddpm" else []
     return " ".join([*said, _LENGTHS])
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from math import isnan, sqrt
 from types import MappingProxyType
 from typing import Any
 
 from PySide6.QtWidgets import QLabel, QWidget
 
-from studio.models.fields import SAMPLERS
 from studio.models.guiding import GuidanceKind
 from studio.ui.cards import Facts, FormulaCard
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.generate.choices import GUIDANCES
 from studio_plugins.generate.formula import GRADIENTS, SCORES, formula, numbers, reference
+from studio_plugins.generate.keeping import sampler_name
 from studio_plugins.generate.preparing import settings_of
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import Cost
@@ -52,6 +52,7 @@ _SCALES: Mapping[GuidanceKind, str] = MappingProxyType(
     }
 )
 _NO_CURVES = "The curves appear while a picture is drawn."
+_NO_PREDICTIONS = "A public model shows its pictures, not its predictions: of these there are no lengths to draw."
 
 
 class Insight(QWidget):
@@ -113,7 +114,7 @@ class Insight(QWidget):
         if request.kinds:
             facts["guidance"] = GUIDANCES[request.guidance]
         facts |= {_SCALES[kind]: f"{strength.value:g}" for kind, strength in settings_of(request).strengths.items()}
-        facts |= {"sampler": SAMPLERS[request.sampler], "steps": str(request.steps), "seed": str(request.seed)}
+        facts |= {"sampler": sampler_name(request), "steps": str(request.steps), "seed": str(request.seed)}
         if request.upsampled:
             facts["up-sampling"] = request.upsample
         self._step.set_facts(facts)
@@ -153,16 +154,19 @@ class Insight(QWidget):
         if step.stage != self._stage:
             self._show_stage(step.stage)
         facts = {"step": f"{step.index + 1} of {step.total}", "t": str(step.t)}
-        facts |= {"signal share ᾱ": f"{step.alpha_bar:.4f}"}
+        if not isnan(step.alpha_bar):
+            facts |= {"signal share ᾱ": f"{step.alpha_bar:.4f}"}
         for name, value in step.numbers(picture).items():
             plain = name == "cosine" or name.endswith(" score")
             facts[self._title(name) + ("" if plain else "₂")] = f"{value:.4f}" if plain else f"{value:.2f}"
-        facts |= {"pure noise √n": f"{sqrt(step.x0[0].size):.2f}"}
+        if step.x_t is not None:
+            facts |= {"pure noise √n": f"{sqrt(step.x0[0].size):.2f}"}
         self._step.set_facts(facts, _TIPS)
         self._formula.set_numbers(numbers(self._request, step, picture))
         batch = step.norms.shape[1]
         note = formula(self._request, step.stage).note
-        self._formula.set_note(f"{note} Mean of {batch} pictures." if picture is None and batch > 1 else note)
+        averaged = picture is None and batch > 1 and not self._request.public
+        self._formula.set_note(f"{note} Mean of {batch} pictures." if averaged else note)
         for plot in self._plots:
             plot.mark_x(step.index + 1)
 
@@ -186,6 +190,7 @@ class Insight(QWidget):
             if request.batch > 1:
                 facts["per step and picture"] = f"{1000 * first / cost.steps / request.batch:.0f} ms"
         facts |= {"class": str(provenance["class"])} if "class" in provenance else {}
+        facts |= {"model family": str(provenance["family"])} if "family" in provenance else {}
         device = ", ".join(str(provenance[key]) for key in ("device", "dtype") if key in provenance)
         self._cost.set_facts(facts | ({"device": device} if device else {}), _TIPS)
 
@@ -218,7 +223,7 @@ class Insight(QWidget):
         for plot in self._plots:
             plot.clear()
             plot.hide()
-        self._no_curves.setText(_NO_CURVES)
+        self._no_curves.setText(_NO_PREDICTIONS if self._request.public else _NO_CURVES)
         self._no_curves.show()
 
 

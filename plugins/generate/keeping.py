@@ -11,7 +11,7 @@ from studio import __version__
 from studio.host.imagemeta import encode_png, envelope, format_parameters
 from studio.host.pictures import GridLabels, Pixels, labelled_grid, thumbnail
 from studio.host.results import ResultsStore, StoreUnwritable
-from studio.models.fields import SAMPLERS
+from studio.models.fields import SAMPLERS, SCHEDULERS
 from studio_plugins.generate.choices import GUIDANCES
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.results import GenerateResult, SweepResult
@@ -28,17 +28,20 @@ def picture_name(request: GenerateRequest, index: int, kind: str = "picture") ->
     return f"{kind}.png" if request.batch == 1 else f"{kind}-{index + 1:02}.png"
 
 
-def parameters_text(request: GenerateRequest, size: int, index: int = 0) -> str:
-    """The settings of one picture as other tools read them (A1111's grammar); what was not used is not in it."""
+def parameters_text(request: GenerateRequest, size: tuple[int, int], index: int = 0) -> str:
+    """The settings of one picture as other tools read them (A1111's grammar); what was not used is not in it.
+
+    size: (width, height).
+    """
     guided = "classifier-free" in request.kinds
     return format_parameters(
         request.condition,
         request.negative_prompt.strip() if guided else "",
         steps=request.steps,
-        sampler=SAMPLERS[request.sampler],
+        sampler=sampler_name(request),
         guidance_scale=request.guidance_scale if guided else None,
         seed=request.seed + index,
-        size=(size, size),
+        size=size,
         model_hash=request.model_sha256[:10] or None,
         model=Path(request.model).name,
         extra=_extra(request),
@@ -46,10 +49,17 @@ def parameters_text(request: GenerateRequest, size: int, index: int = 0) -> str:
     )
 
 
+def sampler_name(request: GenerateRequest) -> str:
+    """How the noise was removed, in words."""
+    if request.public:
+        return SCHEDULERS.get(request.scheduler, request.scheduler)
+    return SAMPLERS[request.sampler]
+
+
 def _extra(request: GenerateRequest) -> dict[str, Any]:
     """Settings that A1111's order has no place for; the second stage goes by its names for one."""
     extra: dict[str, Any] = {}
-    if request.sampler == "ddim" and request.eta:
+    if request.sampler == "ddim" and request.eta and not request.public:
         extra["Eta"] = request.eta
     if request.kinds not in ((), ("classifier-free",)):
         extra["Guidance"] = GUIDANCES[request.guidance]
@@ -61,6 +71,8 @@ def _extra(request: GenerateRequest) -> dict[str, Any]:
         extra["Class"] = request.classifier_class or None
     if request.kinds and request.guidance_course != "constant":
         extra["Guidance interval"] = f"{request.guidance_course} {request.guidance_start:g}-{request.guidance_stop:g}"
+    if request.public and request.loras:
+        extra["LoRA"] = "; ".join(request.loras)
     if request.upsampled:
         extra |= {"Hires upscale": 4, "Hires upscaler": Path(request.upsample).name}
         extra["Hires steps"] = None if request.upsample_sampler == "own" else request.upsample_steps
@@ -77,7 +89,7 @@ def picture_png(
     made = {**provenance, "picture": index, "seed": request.seed + index}
     if small:
         made["stage"] = "base"
-    text = parameters_text(request, picture.shape[0], index)
+    text = parameters_text(request, (picture.shape[1], picture.shape[0]), index)
     return encode_png(picture, envelope(request.kind, request.to_dict(), made), text)
 
 

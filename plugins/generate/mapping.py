@@ -10,7 +10,7 @@ from typing import Any
 from studio.host.imagemeta import ImageMetadata
 from studio.host.imagemeta.foreign import NEUTRAL
 from studio.host.request import RequestError, what_fits
-from studio.models.catalog import ModelInfo
+from studio.models.catalog import EXTERNAL, ModelInfo
 from studio.models.fields import SAMPLERS
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.sweep_request import SweepRequest
@@ -102,7 +102,10 @@ def from_neutral(
             request = request.replace(model=found, model_sha256="")
     info = next((info for info in models if info.id == request.model), None)
     size = (mapped.get("width"), mapped.get("height"))
-    if info is not None and None not in size and size != (info.size, info.size):
+    if info is not None and info.kind == EXTERNAL and None not in size:
+        for name in ("width", "height"):
+            request = _changed(request, name, mapped[name], notes)
+    elif info is not None and None not in size and size != (info.size, info.size):
         notes.append(f"size {size[0]}×{size[1]} (this model draws {info.size}×{info.size})")
     return request, notes + _unknown(request.negative_prompt, info)
 

@@ -14,7 +14,7 @@ from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.panel import Panel
 from studio.host.request import RequestError
-from studio.models.catalog import ModelInfo
+from studio.models.catalog import DRAWS, EXTERNAL, ModelInfo
 from studio.models.shelf import Shelf
 from studio.ui.cards import EmptyState
 from studio.ui.panel_layout import PanelLayout
@@ -51,7 +51,7 @@ class GeneratePanel(Panel):
     # --- life ---
 
     def build(self) -> None:
-        self.shelf = Shelf(self.context.panel_dir)
+        self.shelf = Shelf(self.context.panel_dir, kinds=(*DRAWS, EXTERNAL))
         problems, forget = self.shelf.look()
         self.prompts = PromptHistory(self.context.panel_dir / "prompts.json")
         self.zones = PanelLayout(self)
@@ -208,7 +208,7 @@ class GeneratePanel(Panel):
     def _fitting(self, request: GenerateRequest) -> GenerateRequest:
         """Without what the model cannot take, so that what is shown and kept says so."""
         model = self.controls.model
-        if model is None or model.kind == "text2im" and model.prompted:
+        if model is None or model.kind in ("text2im", EXTERNAL) and model.prompted:
             return request
         request = request.without_classifier_free()
         return request if model.prompted else request.replace(prompt="")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studio.engine import Event, JobContext, Log, Offload
 from studio.models.companions import open_upsampler
+from studio.models.external import is_external, open_external, provenance_of_external
 from studio.models.guiding import GuidanceSettings, Guiding, Strength, open_guidance
 from studio.models.opening import open_drawing
 from studio.models.provenance import provenance_of
+from studio_plugins.generate.drawing import Drawn, drawn_by
+from studio_plugins.generate.public_drawing import PublicRun
 from studio_plugins.generate.request import DIGEST_OF, GenerateRequest
 from studio_plugins.generate.trajectory import kept_positions
 
@@ -56,12 +59,33 @@ class Run:
         sizes = [self.request.batch * 3 * side**2 for side in sides]
         return tuple(len(kept_positions(total, size)) for total, size in zip(self.totals, sizes, strict=True))
 
+    def steps(self) -> Iterator[Drawn]:
+        """The steps, stage after stage. Raises ValueError."""
+        return drawn_by(self)
 
-def prepare(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, Run]:
+
+def prepare(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, Run | PublicRun]:
     """Open everything a run needs; a line for the person where a replay meets other weights.
 
-    Raises ModelMissing, ModelUnreadable, CompanionMismatch, NoClass, and what the loaders raise.
+    Raises ModelMissing, ModelUnreadable, CompanionMismatch, NoClass, ExternalError, and what the loaders raise.
     """
+    if (yield Offload(is_external, request.model)):
+        return (yield from _prepare_public(request.replace(public=True), ctx))
+    return (yield from _prepare_own(request.replace(public=False), ctx))
+
+
+def _prepare_public(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, PublicRun]:
+    left = [kind for kind in request.chosen_kinds if kind != "classifier-free"]
+    if left:
+        yield Log("A public model knows classifier-free guidance alone; the other one does not act.", "warning")
+    model = yield from open_external(
+        request.model, ctx, precision=request.precision, offload=request.offload, tiling=request.tiling
+    )
+    blank = dict.fromkeys(DIGEST_OF.values(), "")
+    return PublicRun(request.replace(**blank), model, provenance_of_external(model, ctx))
+
+
+def _prepare_own(request: GenerateRequest, ctx: JobContext) -> Generator[Event | Offload, Any, Run]:
     model = yield from open_drawing(request.model, ctx, precision=request.precision)
     request = yield from fitted(request, model)
     prompts = [request.prompt] * request.batch

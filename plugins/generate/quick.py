@@ -19,11 +19,16 @@ from studio.models.catalog import (
     ModelInfo,
     ModelUnreadable,
     chosen_place,
+    info_of,
     is_checkpoint,
     is_model,
     read_info,
 )
 from studio.models.checkpoints import OPENS
+from studio.models.external import is_external
+from studio.models.library.holding import TEXT_TO_PICTURE
+from studio.models.library.pipelines import INDEX, recognise_pipeline
+from studio.models.library.single_files import recognise_file
 from studio.models.opening import open_drawing
 from studio.models.shelf import Shelf
 from studio_plugins.generate.keeping import STEPS_FILE, keep_run
@@ -63,8 +68,12 @@ def keep(result: GenerateResult, ctx: JobContext) -> Generator[Event | Offload, 
 
 
 def open_place(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, ModelInfo]:
-    """The model in a file or folder, loaded, so that it surely draws. Raises ModelUnreadable, OSError."""
+    """The model in a file or folder, loaded, so that it surely draws; a public one, which may be many gigabytes, is
+    only looked through. Raises ModelUnreadable, OSError."""
     yield Progress(0, 1, f"reading {path.name}")
+    public: ModelInfo | None = yield Offload(_public_at, path)
+    if public is not None:
+        return public
     place: Path = yield Offload(_place_of, path)
     model = yield from open_drawing(str(place), ctx)
     if not is_checkpoint(place):
@@ -88,6 +97,19 @@ def save_shelf(shelf: Shelf, ctx: JobContext) -> Generator[Event | Offload, Any,
     """Remember which models were opened. Raises FileUnwritable."""
     yield Progress(0, 1, "remembering the models opened")
     yield Offload(shelf.save)
+
+
+def _public_at(path: Path) -> ModelInfo | None:
+    """The public model in a diffusers folder or single file; None for anything else. Raises ModelUnreadable."""
+    place = path.absolute().parent if path.name == INDEX else path.absolute()
+    if not is_external(str(place)):
+        return None
+    found = (recognise_pipeline if place.is_dir() else recognise_file)(place, place.name, "folder")
+    if found is None or not found.usable or TEXT_TO_PICTURE not in found.abilities:
+        lost = f"It is not whole: {', '.join(found.missing)} is missing." if found is not None and found.missing else ""
+        why = (found.refused if found is not None else "") or lost or "It does not draw from a prompt."
+        raise ModelUnreadable(f"“{place.name}” cannot be opened here. {why}")
+    return info_of(found)
 
 
 def _place_of(path: Path) -> Path:

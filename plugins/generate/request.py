@@ -11,8 +11,9 @@ from pydantic import ValidationInfo, field_validator
 from studio.host.request import PROMPT_MAX, Idle, Request, ui
 from studio.models.guiding import DEFAULT_CLASSIFIER, DEFAULT_CLIP, CourseKind, GuidanceKind
 from studio.models.fields import (
-    Digest, Precision, Sampler, digest_field, eta_field, model_field, precision_field, sampler_field, scale_field,
-    seed_field, steps_field,
+    Digest, Precision, Sampler, Waiting, digest_field, eta_field, loras_field, model_field, offload_field,
+    precision_field, public_field, sampler_field, scale_field, scheduler_field, seed_field, side_field, steps_field,
+    tiling_field,
 )  # fmt: skip
 from studio_plugins.generate.applies import idle_fields
 from studio_plugins.generate.choices import COURSES, GUIDANCES, OFF, SECOND_SAMPLERS, Guidance, SecondSampler
@@ -58,7 +59,8 @@ class GenerateRequest(Request):
         help="Draw without any condition: the network never sees the prompt, and nothing guides it.",
     )
     model: str = model_field(
-        "emoji-base", "Which trained network draws: the name of a bundled model, or the folder of your own."
+        "emoji-base",
+        "Which trained network draws: the name of a bundled model, the folder of your own, or a public model.",
     )
     guidance: Guidance = ui(
         "classifier-free",
@@ -74,7 +76,7 @@ class GenerateRequest(Request):
         3.0,
         "Guidance scale",
         "s in ε̂ = ε(x|∅) + s·(ε(x|y) − ε(x|∅)). 1 is the plain conditional model, more follows the prompt "
-        "harder, 0 ignores it.",
+        "harder, 0 ignores it. Public models are unguided at 1 and below; those distilled with guidance are told s.",
     )
     clip_scale: float = scale_field(
         3.0,
@@ -107,6 +109,12 @@ class GenerateRequest(Request):
         step=1,
         sweepable=False,
     )
+    width: int | None = side_field("Width")
+    height: int | None = side_field("Height")
+    scheduler: str = scheduler_field()
+    loras: tuple[str, ...] = loras_field()
+    offload: Waiting = offload_field()
+    tiling: bool = tiling_field()
     upsample: str = ui(
         OFF,
         title="Up-sampling",
@@ -212,6 +220,7 @@ class GenerateRequest(Request):
         advanced=True,
     )
     precision: Precision = precision_field()
+    public: bool = public_field()
     model_sha256: Digest = digest_field()
     clip_sha256: Digest = digest_field("Weights of the CLIP model")
     classifier_sha256: Digest = digest_field("Weights of the classifier")
@@ -248,7 +257,10 @@ class GenerateRequest(Request):
         """The guidances that act: those chosen that have something to guide towards.
 
         Without a prompt that is a classifier whose class was chosen, or CLIP with words of its own; they guide ε(x|∅).
+        A public model knows classifier-free guidance alone.
         """
+        if self.public:
+            return () if self.unconditional or "classifier-free" not in self.chosen_kinds else ("classifier-free",)
         if not self.unconditional:
             return self.chosen_kinds
         if self.ignore_prompt:
@@ -264,7 +276,7 @@ class GenerateRequest(Request):
     @property
     def upsampled(self) -> bool:
         """Whether a second stage enlarges the picture."""
-        return self.upsample != OFF
+        return self.upsample != OFF and not self.public
 
     @property
     def upsample_guided(self) -> bool:

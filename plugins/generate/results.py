@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.host.pictures import Pixels
+from studio_plugins.generate.drawing import Drawn
 from studio_plugins.generate.request import GenerateRequest
 from studio_plugins.generate.sweep_request import SweepRequest
-from studio_plugins.generate.trajectory import StageName, Trajectory
+from studio_plugins.generate.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,15 @@ class Cost:
     upsample_steps: int = 0
     upsample_seconds: float = 0.0
 
-    def after(self, stage: StageName, evaluations: int, gradients: int, seconds: float) -> Cost:
-        """The cost after one more step."""
-        second = stage == "upsample"
+    def after(self, drawn: Drawn, seconds: float) -> Cost:
+        """The cost after what was drawn in so many seconds."""
+        second = drawn.stage == "upsample"
         return Cost(
-            self.steps + (not second),
-            self.evaluations + evaluations,
-            self.gradients + gradients,
+            self.steps + (0 if second else drawn.steps),
+            self.evaluations + drawn.evaluations,
+            self.gradients + drawn.gradients,
             self.seconds + seconds,
-            self.upsample_steps + second,
+            self.upsample_steps + (drawn.steps if second else 0),
             self.upsample_seconds + (seconds if second else 0.0),
         )
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio_plugins.generate.request import GenerateRequest
-from studio_plugins.generate.script_parts import Part, drawing_part, guidance_parts, model_part, second_stage_part
+from studio_plugins.generate.script_parts import (
+    AUTO_DEVICE, Part, drawing_part, dtype_name, guidance_parts, model_part, second_stage_part, title_line,
+)  # fmt: skip
+from studio_plugins.generate.script_public import public_script
 
 _TEMPLATE = '''\
 """{title}
@@ -45,20 +48,22 @@ def script(request: GenerateRequest, provenance: Mapping[str, Any] | None = None
     """Python source. `provenance` (of a finished run) fixes device, number format and threads; without it the script
     chooses as the studio would."""
     made = provenance or {}
+    if request.public:
+        return public_script(request, made)
     device = str(made.get("device", ""))
     threads = made.get("threads")
     parts = [model_part(request), *guidance_parts(request, str(made.get("class", ""))), drawing_part(request)]
     parts += [second_stage_part(request)] if request.upsampled else []
     return _TEMPLATE.format(
-        title=_title(request),
+        title=title_line(request),
         torch=made.get("torch", "version"),
         imports=_imports(parts),
         prompt=request.condition,
         seeds=[request.seed + i for i in range(request.batch)],
         out="pictures",
         threads=f"torch.set_num_threads({threads})\n" if isinstance(threads, int) else "",
-        device=repr(device) if device else '"cuda" if torch.cuda.is_available() else "cpu"',
-        dtype=request.precision if request.precision != "auto" else str(made.get("dtype", "")) or "float32",
+        device=repr(device) if device else AUTO_DEVICE,
+        dtype=dtype_name(request, made),
         code="\n".join(part.code for part in parts),
     )
 
@@ -70,9 +75,3 @@ def _imports(parts: list[Part]) -> str:
         for module, name in part.imports:
             names.setdefault(module, set()).add(name)
     return "\n".join(f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names))
-
-
-def _title(request: GenerateRequest) -> str:
-    """The prompt as the first line of a docstring: nothing in it may end or escape the string."""
-    words = " ".join(request.condition.split()).replace("\\", "/").replace('"', "'")
-    return (words[:100] or "Pictures without a prompt") + "."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from studio.models.catalog import is_checkpoint, read_info
 from studio_plugins.generate.preparing import settings_of
@@ -30,6 +30,10 @@ _SAMPLE = """\
 )
 for step in steps:
     print(f"step {{step.index + 1}} of {{step.total}}, t = {{step.t}}")"""
+
+
+AUTO_DEVICE = '"cuda" if torch.cuda.is_available() else "cpu"'
+"""The device a script takes where no finished run says which."""
 
 
 class Part(NamedTuple):
@@ -114,6 +118,17 @@ def second_stage_part(request: GenerateRequest) -> Part:
         guides="",
     )
     return Part(f"\n# the second stage\n{opened.code}\n{code}", imports)
+
+
+def title_line(request: GenerateRequest) -> str:
+    """The prompt as the first line of a docstring: nothing in it may end or escape the string."""
+    words = " ".join(request.condition.split()).replace("\\", "/").replace('"', "'")
+    return (words[:100] or "Pictures without a prompt") + "."
+
+
+def dtype_name(request: GenerateRequest, made: Mapping[str, Any]) -> str:
+    """The number format: the one asked for, or that of the finished run."""
+    return request.precision if request.precision != "auto" else str(made.get("dtype", "")) or "float32"
 
 
 def _classifier(target: str, scale: str) -> Part:

@@ -39,13 +39,15 @@ def exportables(shown: OnStage, stage: Stage, insight: Insight) -> list[Exportab
             found.append(Exportable("all pictures", "image", lambda: Picture(tile(pictures), glassbox)))
     if stage.steps and request is not None:
         steps = list(stage.steps)
-        found += [
-            Exportable("animation of the steps", "animation", lambda: animation(steps, noisy=False)),
-            Exportable("animation of the noise", "animation", lambda: animation(steps, noisy=True)),
-            Exportable("norms per step", "table", lambda: step_table(steps)),
-            Exportable("norms plot", "plot", insight.norms.plot_item),
-            Exportable("cosine plot", "plot", insight.cosine.plot_item),
-        ]
+        found.append(Exportable("animation of the steps", "animation", lambda: animation(steps, noisy=False)))
+        if stage.knows_noisy:
+            found.append(Exportable("animation of the noise", "animation", lambda: animation(steps, noisy=True)))
+        if not request.public:  # whose predictions are not known
+            found += [
+                Exportable("norms per step", "table", lambda: step_table(steps)),
+                Exportable("norms plot", "plot", insight.norms.plot_item),
+                Exportable("cosine plot", "plot", insight.cosine.plot_item),
+            ]
     if request is not None:
         made = shown.provenance
         found.append(Exportable("script", "script", lambda: script(request, made)))
@@ -64,9 +66,8 @@ def picture(shown: OnStage, stage: Stage, index: int) -> Exportable:
         return Exportable(f"step {step.index + 1}" if step else "picture", "image", lambda: Picture(pixels))
     own = 0 if shown.sweep is not None else index
     made = {**shown.provenance, "picture": own, "seed": request.seed + own}
-    data = Picture(
-        pixels, envelope(request.kind, request.to_dict(), made), parameters_text(request, pixels.shape[0], own)
-    )
+    text = parameters_text(request, (pixels.shape[1], pixels.shape[0]), own)
+    data = Picture(pixels, envelope(request.kind, request.to_dict(), made), text)
     return Exportable(request.condition.strip()[:50] or "picture", "image", lambda: data)
 
 

@@ -90,14 +90,19 @@ class Stage(QWidget):
     def at_end(self) -> bool:
         """Whether what is shown is the result itself and not a step on the way."""
         last = not self.steps or self.timeline.value == len(self.steps) - 1
-        return last and self.final is not None and not self._noisy
+        return last and self.final is not None and not (self._noisy and self.knows_noisy)
+
+    @property
+    def knows_noisy(self) -> bool:
+        """Whether what the network saw is known of the steps."""
+        return any(step.x_t is not None for step in self.steps)
 
     def pictures(self) -> Pixels:
         """What is shown now, [N, H, W, 3]."""
         step = self.step
         if self.at_end or step is None:
             return self.final if self.final is not None else np.zeros((0, 1, 1, 3), np.uint8)
-        return step.noisy if self._noisy else step.x0
+        return step.noisy if self._noisy and step.x_t is not None else step.x0
 
     def clear(self) -> None:
         """Nothing yet: the empty state."""

@@ -82,6 +82,7 @@ class StageBar(QWidget):
         for button in (self._clean, self._noisy):
             button.setVisible(not self._stage.is_sweep)
             button.setEnabled(bool(self._stage.steps))
+        self._noisy.setEnabled(self._stage.knows_noisy)
         for button in (self._vary, self._copy, self._save):
             button.setEnabled(something)
         self._keep.setVisible(self._unkept)

@@ -11,7 +11,6 @@ import numpy as np
 
 from studio.engine import Event, JobContext, Offload, Preview, Progress, Snapshot
 from studio.host.pictures import Pixels, enlarge
-from studio_plugins.generate.drawing import draw, evaluations_of, pictures_of, step_data
 from studio_plugins.generate.keeping import keep_sweep
 from studio_plugins.generate.preparing import prepare
 from studio_plugins.generate.request import DIGEST_OF, GenerateRequest
@@ -46,15 +45,18 @@ def sweep(request: SweepRequest, ctx: JobContext) -> Generator[Event | Offload, 
         provenance = provenance or dict(run.provenance)
         base = _with_digests(base, run.request)
         yield Snapshot("sweep", SweepState(i, i))
-        records = draw(run)
-        for done in range(sum(plan[:i]) + 1, sum(plan[: i + 1]) + 1):
-            begin = time.perf_counter()
-            record = next(records)
-            data = step_data(record, run)
-            cost = cost.after(data.stage, *evaluations_of(record.step.parts), time.perf_counter() - begin)
-            yield Progress(done, sum(plan), f"picture {i + 1} of {len(cells)}")
-            yield Preview(arranged([*pictures, data.x0[0]], len(cells)))
-        pictures.append(pictures_of(record.step)[0])
+        last: Pixels | None = None
+        before, begin = sum(plan[:i]), time.perf_counter()
+        for drawn in run.steps():
+            plan[i] = drawn.total
+            cost = cost.after(drawn, time.perf_counter() - begin)
+            yield Progress(before + drawn.done, sum(plan), f"picture {i + 1} of {len(cells)}")
+            now = drawn.data.x0 if drawn.data is not None else drawn.pictures
+            if now is not None:
+                yield Preview(arranged([*pictures, now[0]], len(cells)))
+            last, begin = drawn.pictures, time.perf_counter()
+        assert last is not None  # a run ends with its pictures
+        pictures.append(last[0])
     result = SweepResult(request.replace(base=base), arranged(pictures, len(cells)), cost, provenance)
     yield Snapshot("sweep", SweepState(len(cells), len(cells)))
     yield Progress(sum(plan), sum(plan), "saving")
@@ -71,21 +73,21 @@ def _with_digests(base: GenerateRequest, drawn: GenerateRequest) -> GenerateRequ
 
 def arranged(pictures: list[Pixels], count: int) -> Pixels:
     """[count, H, W, 3]: the pictures, smaller ones enlarged to the largest, and mid grey for those to come."""
-    side = max(picture.shape[0] for picture in pictures)
-    sheet = np.full((count, side, side, 3), 128, np.uint8)
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    sheet = np.full((count, height, width, 3), 128, np.uint8)
     for i, picture in enumerate(pictures):
-        sheet[i] = _fitted(picture, side)
+        sheet[i] = _fitted(picture, height, width)
     return sheet
 
 
-def _fitted(picture: Pixels, side: int) -> Pixels:
+def _fitted(picture: Pixels, height: int, width: int) -> Pixels:
     """A picture enlarged by the largest whole factor that fits, centred on grey."""
-    if picture.shape[0] == side:
+    if picture.shape[:2] == (height, width):
         return picture
-    larger = enlarge(picture, side // picture.shape[0])
-    edge = (side - larger.shape[0]) // 2
-    sheet = np.full((side, side, 3), 128, np.uint8)
-    sheet[edge : edge + larger.shape[0], edge : edge + larger.shape[1]] = larger
+    larger = enlarge(picture, min(height // picture.shape[0], width // picture.shape[1]))
+    top, left = (height - larger.shape[0]) // 2, (width - larger.shape[1]) // 2
+    sheet = np.full((height, width, 3), 128, np.uint8)
+    sheet[top : top + larger.shape[0], left : left + larger.shape[1]] = larger
     return sheet
 
 

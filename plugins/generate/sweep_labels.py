@@ -36,6 +36,7 @@ _EXAMPLES = {
     "upsample_scale": "1, 2, 4",
     "guidance_stop": "0.25-1 [4]",
     "steps": "5, 10, 20",
+    "scheduler": "default, euler, ddim",
     "seed": "1-6",
     "eta": "0-1 (+0.25)",
 }

@@ -18,7 +18,8 @@ StageName = Literal["base", "upsample"]
 Arrays = Mapping[str, NDArray[Any]]
 
 SERIES = ("cond", "uncond", "difference", "cosine")
-_KEYS = ("x_t", "x0", "norms", "index", "t", "alpha_bar", "total")
+_KEYS = ("x0", "norms", "index", "t", "alpha_bar", "total")
+_NOISY = "x_t"
 _GUIDANCE_KEYS = ("guided", "term_names", "terms")
 _PREFIXES: Mapping[StageName, str] = {"base": "", "upsample": "upsample_"}
 MAX_TRAJECTORY_BYTES = 16 << 20
@@ -44,17 +45,18 @@ class TermData(NamedTuple):
 class StepData:
     """One denoising step of a batch of N, the index-th of the `total` of its stage.
 
-    x_t: float16 [N, H, W, 3], what the network saw. x0: uint8 [N, H, W, 3], the picture it then predicted. `t` is the
-    original step, `alpha_bar` the share of signal in x_t. norms: float32 [4, N]: ‖ε(x|y)‖₂, ‖ε(x|∅)‖₂, ‖ε(x|y) −
-    ε(x|∅)‖₂ and the cosine between the first two; NaN where a branch was not computed. guided: ‖ε̂‖₂ [N], None where
-    it was not kept. terms: by the name of the guidance (`GuidanceParts.terms`).
+    x_t: float16 [N, H, W, 3], what the network saw, None where that is not known. x0: uint8 [N, H, W, 3], the picture
+    it then predicted. `t` is the original step, `alpha_bar` the share of signal in x_t (NaN: not known). norms: float32
+    [4, N]: ‖ε(x|y)‖₂, ‖ε(x|∅)‖₂, ‖ε(x|y) − ε(x|∅)‖₂ and the cosine between the first two; NaN where a branch was not
+    computed. guided: ‖ε̂‖₂ [N], None where it was not kept. terms: by the name of the guidance
+    (`GuidanceParts.terms`).
     """
 
     index: int
     total: int
     t: int
     alpha_bar: float
-    x_t: NDArray[np.float16]
+    x_t: NDArray[np.float16] | None
     x0: Pixels
     norms: NDArray[np.float32]
     stage: StageName = "base"
@@ -68,7 +70,12 @@ class StepData:
 
     @property
     def noisy(self) -> Pixels:
-        """x_t as a picture: −r…r as black…white, r = √ᾱ + 2√(1 − ᾱ), the picture's own range where no noise is left."""
+        """x_t as a picture: −r…r as black…white, r = √ᾱ + 2√(1 − ᾱ), the picture's own range where no noise is left.
+
+        Raises ValueError where x_t is not known.
+        """
+        if self.x_t is None:
+            raise ValueError("what the network saw at this step is not known")
         reach = np.float32(np.sqrt(self.alpha_bar) + 2 * np.sqrt(1 - self.alpha_bar))
         return to_pixels(self.x_t.astype(np.float32) / reach)
 
@@ -94,8 +101,8 @@ class Trajectory:
     def to_npz(self) -> bytes:
         """Compressed npz: x_t, x0 [S, N, H, W, 3]; index, t, alpha_bar [S]; norms [S, 4, N]; total.
 
-        Where more than classifier-free guidance of one scale acted also guided [S, N], term_names [K] and terms
-        [S, K, 3, N] (length, scale, score; NaN where it did not act). A second stage has the same names with
+        Without x_t where that is not known. Where more than classifier-free guidance of one scale acted also guided
+        [S, N], term_names [K] and terms [S, K, 3, N] (length, scale, score; NaN where it did not act). A second stage has the same names with
         "upsample_" before them.
         """
         if not self.steps:
@@ -145,9 +152,9 @@ def kept_positions(total: int, values_per_step: int) -> list[int]:
 
 
 def _pictures(steps: Sequence[StepData]) -> dict[str, NDArray[Any]]:
-    """The arrays every stage has."""
-    return {
-        "x_t": np.stack([step.x_t for step in steps]),
+    """The arrays every stage has; x_t where it is known."""
+    noisy = [step.x_t for step in steps if step.x_t is not None]
+    return ({_NOISY: np.stack(noisy)} if noisy else {}) | {
         "x0": np.stack([step.x0 for step in steps]),
         "norms": np.stack([step.norms for step in steps]),
         "index": np.array([step.index for step in steps]),
@@ -175,19 +182,20 @@ def _guidance(steps: Sequence[StepData]) -> dict[str, NDArray[Any]]:
 def _steps(data: Any, name: str, stage: StageName) -> tuple[StepData, ...]:
     prefix = _PREFIXES[stage]
     arrays = {key: data[prefix + key] for key in _KEYS}
-    x_t, x0, norms = arrays["x_t"], arrays["x0"], arrays["norms"]
-    count = len(x_t) if x_t.ndim == 5 else 0
+    x0, norms = arrays["x0"], arrays["norms"]
+    x_t = data[prefix + _NOISY] if prefix + _NOISY in data.files else None
+    count = len(x0) if x0.ndim == 5 else 0
     whole = (
         count > 0
-        and x_t.shape == x0.shape
-        and x_t.shape[-1] == 3
-        and norms.shape == (count, len(SERIES), x_t.shape[1])
+        and (x_t is None or (x_t.shape == x0.shape and x_t.dtype.kind == "f"))
+        and x0.shape[-1] == 3
+        and norms.shape == (count, len(SERIES), x0.shape[1])
         and all(arrays[key].shape == (count,) for key in ("index", "t", "alpha_bar"))
         and x0.dtype == np.uint8
-        and x_t.dtype.kind == norms.dtype.kind == "f"
+        and norms.dtype.kind == "f"
     )
     guidance = {key: data[prefix + key] for key in _GUIDANCE_KEYS if prefix + key in data.files}
-    if not whole or (guidance and not _is_guidance(guidance, count, x_t.shape[1])):
+    if not whole or (guidance and not _is_guidance(guidance, count, x0.shape[1])):
         raise TrajectoryUnreadable(f"“{name}” is not a step file of this panel; the picture is whole.")
     return tuple(
         StepData(
@@ -195,7 +203,7 @@ def _steps(data: Any, name: str, stage: StageName) -> tuple[StepData, ...]:
             total=int(arrays["total"]),
             t=int(arrays["t"][i]),
             alpha_bar=float(arrays["alpha_bar"][i]),
-            x_t=x_t[i].astype(np.float16),
+            x_t=None if x_t is None else x_t[i].astype(np.float16),
             x0=x0[i].astype(np.uint8),
             norms=norms[i].astype(np.float32),
             stage=stage,

@@ -131,7 +131,7 @@ def test_unconditional_keeps_the_prompt_and_draws_what_an_empty_one_draws(store)
     assert (ignored.pictures == empty.pictures).all() and ignored.evaluations == BASE.steps
     assert ignored.request.prompt == BASE.prompt and steps_of(events)[0].terms == {}
     assert store.get(ignored.record_id).title == "without a prompt"
-    assert BASE.prompt not in parameters_text(ignored.request, 16)
+    assert BASE.prompt not in parameters_text(ignored.request, (16, 16))
 
 
 @pytest.mark.parametrize(
@@ -363,10 +363,10 @@ def test_what_has_no_effect_is_known_with_its_reason(changes, hidden, greyed):
 
 def test_other_tools_read_what_was_used_and_nothing_else():
     request = BASE.replace(negative_prompt="a dog", guidance="classifier-free + clip", upsample="x/tiny-upsample")
-    used = parameters_text(request, 64)
+    used = parameters_text(request, (64, 64))
     assert "Negative prompt: a dog" in used and "CFG scale: 3" in used
     assert "CLIP scale: 3" in used and "Hires upscaler: tiny-upsample" in used and "Size: 64x64" in used
-    plain = parameters_text(BASE.replace(negative_prompt="a dog", guidance="none"), 16)
+    plain = parameters_text(BASE.replace(negative_prompt="a dog", guidance="none"), (16, 16))
     assert "Negative" not in plain and "CFG" not in plain and "CLIP" not in plain
 
 

@@ -225,7 +225,7 @@ def test_out_of_memory_offers_a_smaller_batch(qtbot, desk_room, monkeypatch):
             raise MemoryError
         return real(run)
 
-    monkeypatch.setattr("studio_plugins.generate.jobs.draw", hungry)
+    monkeypatch.setattr("studio_plugins.generate.drawing.draw", hungry)
     panel = desk_room()
     panel.controls.form.set_fields({"batch": 4})
     panel.generate()
