@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def register_commands(panel: InpaintPanel) -> None:
     """Offer everything the panel can do by name; closing the panel takes them back."""
-    document, versions, looking = panel.document, panel.versions, panel.looking
+    document, versions, looking, painting = panel.document, panel.versions, panel.looking, panel.painting
 
     def picture() -> bool:
         return not document.is_empty
@@ -27,8 +27,8 @@ def register_commands(panel: InpaintPanel) -> None:
         return lambda: action(versions.current) if versions.current is not None else None
 
     offered: tuple[tuple[str, str, Callable[[], Any], Callable[[], bool] | None], ...] = (
-        ("paint", "Paint into the selection", panel.paint, picture),
-        ("methods", "Compare the methods on this selection", panel.compare_methods, picture),
+        ("paint", "Paint into the selection", painting.paint, picture),
+        ("methods", "Compare the methods on this selection", painting.compare_methods, picture),
         ("cancel", "Cancel what is being drawn", panel.desk.cancel, panel.run_bar.cancel.isEnabled),
         ("open", "Open a picture or a document…", panel.intake.ask, None),
         ("paste", "Open the picture on the clipboard", panel.intake.paste, None),
@@ -39,8 +39,8 @@ def register_commands(panel: InpaintPanel) -> None:
         ("export", "Export the picture…", panel.outlet.export_picture, picture),
         ("export_layers", "Export layers as OpenRaster…", panel.outlet.export_layers, picture),
         ("script", "Copy as Python", panel.outlet.copy_script, None),
-        ("apply", "Apply this version as a layer", on_chosen(panel.apply), chosen),
-        ("again", "Apply this version, and paint again on it", on_chosen(panel.paint_again), chosen),
+        ("apply", "Apply this version as a layer", on_chosen(painting.apply), chosen),
+        ("again", "Apply this version, and paint again on it", on_chosen(painting.paint_again), chosen),
         ("keep", "Keep this version, or do not", on_chosen(versions.keep), chosen),
         ("discard", "Discard this version", on_chosen(versions.discard), chosen),
         ("document", "Show the document without a version", partial(versions.choose, None), chosen),

@@ -101,8 +101,8 @@ class Insight(QWidget):
             self.formula.set_numbers({"scale": request.scale, "difference": step.guidance, "pull": pull})
         stage = " of the up-sampler" if step.stage == "upsample" else ""
         self.step.set_facts(
-            {"step": f"{step.done} of {step.total}{stage}", "t": f"{step.t:.4g}", "evaluations": f"{step.evaluations:g}"},
-            {"t": "The time the network was told: 999 is noise, 0 the picture", "evaluations": "Of the network, per picture"},
+            {"step": f"{step.done} of {step.total}{stage}", "t": f"{step.t:.4g}"},
+            {"t": "The time the network was told: 999 is noise, 0 the picture"},
         )
 
     def show_seam(self, version: Version | None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from studio.host.export import Table
 from studio.host.pictures import Pixels
@@ -24,9 +26,13 @@ _SEAM_TIP = (
 
 
 class MethodsPage(QWidget):
-    """`begin`, `preview` while a method draws, `show_result`. Signal: `closed`, back to the canvas."""
+    """`begin`, `preview` while a method draws, `show_result`.
+
+    Signals: `closed`, back to the canvas; `taken`, a method to go on with.
+    """
 
     closed = Signal()
+    taken = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,6 +50,7 @@ class MethodsPage(QWidget):
         self._verdict = QLabel(self)
         self._verdict.setWordWrap(True)
         self.table = PictureTable(self)
+        self.table.menu_asked.connect(self._menu)
         head = QHBoxLayout()
         words = QVBoxLayout()
         words.addWidget(self._title)
@@ -60,7 +67,7 @@ class MethodsPage(QWidget):
     def begin(self, request: InpaintRequest) -> None:
         """A comparison starts; its columns come as the methods do."""
         self.result, self._methods = None, []
-        self._title.setText(f"Methods: {request.condition.strip() or 'without a prompt'} (seed {request.seed})")
+        self._title.setText(f"Methods compared, seed {request.seed}")
         self._verdict.setText("")
         self.table.set_rows([RowHeading("picture"), RowHeading("seam", _SEAM_TIP)])
         self.table.set_columns([])
@@ -73,7 +80,7 @@ class MethodsPage(QWidget):
         place = self._column(known)
         self.table.set_cell(_PICTURE, place, np.ascontiguousarray(pictures[0]))
 
-    def show_result(self, result: MethodsResult, region: Pixels | None = None) -> None:
+    def show_result(self, result: MethodsResult) -> None:
         """All methods, their seams on one scale."""
         self.begin(result.request)
         self.result = result
@@ -101,6 +108,12 @@ class MethodsPage(QWidget):
             }
         )
 
+    def _menu(self, column: int, place: QPoint) -> None:
+        menu, method = QMenu(self), self._methods[column]
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(f"Paint with {METHODS[method]}", partial(self.taken.emit, method))
+        menu.popup(place)
+
     def _column(self, method: Method) -> int:
         if method not in self._methods:
             before = [self.table.image(_PICTURE, place) for place in range(len(self._methods))]
@@ -114,7 +127,8 @@ class MethodsPage(QWidget):
 def _heading(method: Method, filled: Filled) -> ColumnHeading:
     seam, cost = filled.seams[0], filled.cost
     lines = (
-        f"seam error {levels(seam.error)}, jump {levels(seam.jump)}",
+        f"seam error {levels(seam.error)}",
+        f"seam jump {levels(seam.jump)}",
         f"{cost.seconds:.1f} s, {cost.evaluations:g} evaluations",
     )
     return ColumnHeading(METHODS[method], lines)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QPushButton, QStackedWidget
@@ -16,9 +15,9 @@ from studio.host.context import PanelContext
 from studio.host.documents import DocumentContent
 from studio.host.export import Exportable
 from studio.host.panel import Panel
-from studio.host.request import RequestError, what_fits
+from studio.host.request import what_fits
 from studio.ui.cancel_row import CancelRow
-from studio.ui.canvas.document import CanvasDocument, Target
+from studio.ui.canvas.document import CanvasDocument
 from studio.ui.canvas.settings import CanvasSettings
 from studio.ui.canvas.stage import CanvasStage
 from studio.ui.cards import EmptyState
@@ -35,6 +34,7 @@ from studio_plugins.inpaint.looking import Looking
 from studio_plugins.inpaint.methods_page import MethodsPage
 from studio_plugins.inpaint.onto import CanvasOrder
 from studio_plugins.inpaint.outlet import Outlet
+from studio_plugins.inpaint.painting import Painting
 from studio_plugins.inpaint.request import InpaintRequest, MethodsRequest
 from studio_plugins.inpaint.stage_bar import StageBar
 from studio_plugins.inpaint.strip import Strip
@@ -73,6 +73,9 @@ class InpaintPanel(Panel):
         self.outlet = Outlet(
             self, self.desk, self.filing, self.versions, self.controls, self.methods, self.easel.camera.flat
         )
+        self.painting = Painting(
+            self, self.document, self.versions, self.controls, self.desk, self.easel.camera, self.intake.ask
+        )
         self._build_stage()
         self._connect()
         register_commands(self)
@@ -88,10 +91,10 @@ class InpaintPanel(Panel):
             self.stack.addWidget(page)
         self.zones.set_stage(self.stack)
         self.zones.add_below_stage(self.strip)
-        self.zones.set_primary("Paint", self.paint, shortcut="Ctrl+Return", tip="Draw into the selection")
+        self.zones.set_primary("Paint", self.painting.paint, shortcut="Ctrl+Return", tip="Draw into the selection")
         self.compare_button = QPushButton("Compare methods", self.zones)
         self.compare_button.setToolTip("Fill the selection by every method the model knows, from the same noise")
-        self.compare_button.clicked.connect(lambda _checked=False: self.compare_methods())
+        self.compare_button.clicked.connect(lambda _checked=False: self.painting.compare_methods())
         self.compare_button.setProperty("role", "link")
         self.run_bar = CancelRow(parent=self)
         self.run_bar.layout().insertWidget(0, self.compare_button)  # type: ignore[union-attr]
@@ -124,17 +127,19 @@ class InpaintPanel(Panel):
     def _connect(self) -> None:
         desk, bar, filing = self.desk, self.bar, self.filing
         self.controls.changed.connect(self._edited)
-        self.controls.submitted.connect(self.paint)
+        self.controls.submitted.connect(self.painting.paint)
         desk.said.connect(self.message)
         desk.status.connect(bar.show_status)
         desk.busy.connect(self.run_bar.set_busy)
-        desk.relieved.connect(self._relieve)
-        desk.compared.connect(lambda _result: self._show_page(self.methods))
+        desk.relieved.connect(self.painting.relieve)
+        desk.begun.connect(self._begun)
         self.run_bar.cancelled.connect(desk.cancel)
         self.methods.closed.connect(lambda: self._show_page(self.canvas))
+        self.methods.taken.connect(lambda method: self.controls.form.set_fields({"method": method}))
+        self.methods.taken.connect(lambda _method: self._show_page(self.canvas))
         self.canvas.view.failed.connect(lambda text: self.message(text, "warning"))
-        self.strip.apply.connect(self.apply)
-        self.strip.again.connect(self.paint_again)
+        self.strip.apply.connect(self.painting.apply)
+        self.strip.again.connect(self.painting.paint_again)
         self.versions.chosen.connect(self._chosen)
         self.versions.changed.connect(lambda: self._show_page(self.stack.currentWidget()))
         self.document.resized.connect(self._resized)
@@ -193,71 +198,6 @@ class InpaintPanel(Panel):
     def on_event(self, task: Task, event: Event) -> None:
         self.desk.on_event(task, event)
 
-    # --- painting ---
-
-    def paint(self) -> None:
-        """Draw into the selection."""
-        if not self.controls.seed.fixed:
-            self.controls.seed.advance()
-        self._submit(InpaintRequest)
-
-    def compare_methods(self) -> None:
-        """Draw into the selection by every method."""
-        self._submit(MethodsRequest)
-
-    def paint_again(self, version: Version) -> None:
-        """Apply a version, and draw into the same selection of the result."""
-        self.apply(version)
-        self.paint()
-
-    def apply(self, version: Version) -> None:
-        """Lay a version over the picture as a layer of its own."""
-        if version.applied:
-            self.message("This version is a layer already. Ctrl+Z takes it away, the Layers list hides it.", "info")
-            return
-        patch = version.patch
-        pixels = np.zeros((self.document.height, self.document.width, 4), np.uint8)
-        top, left = max(0, patch.top), max(0, patch.left)
-        part = patch.pixels[top - patch.top :, left - patch.left :][: self.document.height - top, : self.document.width - left]
-        pixels[top : top + part.shape[0], left : left + part.shape[1]] = part
-        pixels.setflags(write=False)  # the document need not copy it then
-        self.document.add_layer(version.name, pixels)
-        version.layer, version.applied = pixels, True
-        self.versions.choose(None)
-        self.versions.changed.emit()
-
-    def _submit(self, kind: type[InpaintRequest]) -> None:
-        if self.document.is_empty:
-            self.message("Open a picture first.", "warning", actions=[("Open a picture…", self.intake.ask)])
-            return
-        try:
-            request = self.controls.request()
-        except RequestError as error:
-            self.message(f"This cannot be drawn yet. {error}", "error")
-            return
-        if not self._selected(request.mode):
-            self.message("Nothing is selected yet: paint over what should change.", "warning")
-            return
-        self.message("")
-        if request.mode != "refine" and self.document.is_painted(Target.HINTS):
-            self.message("Colour hints count in the mode Refine only.", "info", actions=[("Refine", self._refine)])
-        self._show_page(self.canvas)
-        asked = request if kind is InpaintRequest else kind.checked(**request.to_dict())
-        self.desk.paint(CanvasOrder(asked, self.easel.camera.shot()))
-
-    def _selected(self, mode: str) -> bool:
-        """Whether there may be something to draw; a job looks more closely."""
-        hints = mode == "refine" and self.document.is_painted(Target.HINTS)
-        return mode == "extend" or hints or self.document.frozen(Target.MASK) is not None
-
-    def _refine(self) -> None:
-        self.controls.form.set_fields({"mode": "refine"})
-        self.paint()
-
-    def _relieve(self, changes: Mapping[str, Any]) -> None:
-        self.controls.form.set_fields(changes)
-        self._submit(InpaintRequest)
-
     # --- what is shown ---
 
     def _show_page(self, page: Any) -> None:
@@ -275,6 +215,9 @@ class InpaintPanel(Panel):
         if min(left, top) >= 0 and self.controls.form.value().mode in ("replace", "remove"):
             self.controls.form.set_fields({"mode": "extend"})
             self.message("The new area is selected: Paint draws it. Describe the whole scene in the prompt.", "info")
+
+    def _begun(self, order: CanvasOrder) -> None:
+        self._show_page(self.methods if isinstance(order.request, MethodsRequest) else self.canvas)
 
     def _chosen(self, version: Version | None) -> None:
         if version is not None:

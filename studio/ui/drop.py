@@ -13,6 +13,7 @@ from studio.ui.background import Background
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 FOREIGN_KIND = "generate"  # what other tools write are settings of a text-to-image run
+PAINTING_KIND = "inpaint"  # its panel takes a picture to be painted on, {"picture": path}
 _TOOLS = {"a1111": "AUTOMATIC1111", "invokeai": "InvokeAI", "comfyui": "ComfyUI"}
 
 

@@ -29,10 +29,12 @@ log = logging.getLogger("studio.ui")
 
 
 class HistoryDock(QWidget):
-    """What the window does with a result comes out as signals: `restore_asked(record)`, `replay_asked(record)`."""
+    """What the window does with a result comes out as signals: `restore_asked(record)`, `replay_asked(record)`,
+    `picture_sent(path)` to be painted on."""
 
     restore_asked = Signal(object)
     replay_asked = Signal(object)
+    picture_sent = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -224,6 +226,9 @@ class HistoryDock(QWidget):
         menu.addAction("Restore these settings", lambda: self.restore_asked.emit(record))
         menu.addAction("Replay and compare", lambda: self.replay_asked.emit(record))
         menu.addSeparator()
+        picture = picture_of(record)
+        if picture is not None:
+            menu.addAction("Use in Inpaint", lambda: self.picture_sent.emit(picture))
         menu.addAction("Copy picture", lambda: self.copy(record))
         menu.addAction("Open folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(record.folder))))
         menu.addAction("Remove star" if record.starred else "Star", lambda: self.star(record))

@@ -25,7 +25,7 @@ from studio.ui.cards import EmptyState
 from studio.ui.command_palette import CommandPalette
 from studio.ui.compare_page import ComparePage
 from studio.ui.dock import Dock
-from studio.ui.drop import dropped_pictures, take_picture
+from studio.ui.drop import PAINTING_KIND, dropped_pictures, take_picture
 from studio.ui.engine_bar import EngineBar
 from studio.ui.help_dock import HelpDock
 from studio.ui.history_dock import HistoryDock
@@ -148,6 +148,7 @@ class MainWindow(QMainWindow):
         self.help.command_asked.connect(self.run_command)
         self.history.restore_asked.connect(self._restore_record)
         self.history.replay_asked.connect(self._replay_record)
+        self.history.picture_sent.connect(lambda path: self.open_request(PAINTING_KIND, {"picture": str(path)}))
         self.services.settings.on_change(lambda settings: self._settings_changed())
         self._tab_changed()
 

@@ -54,9 +54,9 @@ def drawn(qtbot, panel):
     mask[10:25, 20:40] = 255
     panel.document.set_mask(mask)
     panel.controls.form.set_fields({"steps": 2, "model": INPAINT, "prompt": "a dog"})
-    panel.paint()
+    panel.painting.paint()
     qtbot.waitUntil(lambda: bool(panel.versions.all), timeout=END)
-    panel.apply(panel.versions.all[0])
+    panel.painting.apply(panel.versions.all[0])
 
 
 def said(panel, *words):

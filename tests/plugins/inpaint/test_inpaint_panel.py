@@ -163,7 +163,7 @@ def test_methods_are_compared_on_one_selection_and_seed(qtbot, room, panel):
 
 def test_layers_are_hidden_faded_moved_and_removed_undoably(qtbot, panel):
     stroke(qtbot, panel, (80, 50), (105, 75))
-    panel.apply(draw(qtbot, panel)[0])
+    panel.painting.apply(draw(qtbot, panel)[0])
     layers, document = panel.insight.layers, panel.document
     whole = document.flattened().copy()
     assert layers.list.count() == 2
