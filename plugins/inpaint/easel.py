@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,8 +89,11 @@ class Easel(QObject):
         if request is None or self._document.is_empty or not self._controls.size:
             self._insight.show_seen(None)
             return
-        order = LookOrder(request, self.camera.shot(), self._controls.size, self._controls.native)
-        self._desk.look(order)
+        begin = time.perf_counter()
+        shot = self.camera.shot()
+        # Copying a large mask must not make the brush stutter: it takes a twentieth of the time at most.
+        self._pause.setInterval(max(_LOOK_PAUSE_MS, round(20_000 * (time.perf_counter() - begin))))
+        self._desk.look(LookOrder(request, shot, self._controls.size, self._controls.native))
 
     def _show_seen(self, seen: Seen | None) -> None:
         self._insight.show_seen(seen)

@@ -1,4 +1,4 @@
-"""The document as a file: new, open, save, the copy that survives a crash, and whether there is anything to be saved."""
+"""The document as a file: new, open, save, the copy that survives a crash, whether there is anything to be saved."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _TIPS = {
     "scale": "More than 1: the region is made smaller, and what is drawn is enlarged again",
     "drawn": "Cells of the network's picture that it draws; the others it only sees",
     "pasted": "Pixels of the picture that are replaced. All others stay as they are, to the bit",
-    "seam error": "Mean difference of the gradients across the border to those of the picture, in levels of 255; 0 is none",
+    "seam error": "Mean difference of the gradients across the border to the picture's own, in levels of 255",
     "seam jump": "Mean step across the border beyond what continues both sides, in levels of 255",
 }
 _METHODS = {

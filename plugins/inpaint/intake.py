@@ -53,7 +53,8 @@ class Intake(QObject):
     def ask(self) -> None:
         """Choose a picture or a document."""
         names = " ".join(f"*{suffix}" for suffix in (SUFFIX, *SUFFIXES))
-        dialog = QFileDialog(self._panel, "Open a picture or a document", "", f"Pictures and documents ({names});;All files (*)")
+        filters = f"Pictures and documents ({names});;All files (*)"
+        dialog = QFileDialog(self._panel, "Open a picture or a document", "", filters)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(lambda name: self.open(Path(name)))
         dialog.finished.connect(dialog.deleteLater)
@@ -172,11 +173,9 @@ class Intake(QObject):
         if not self._filing.unsaved:
             action()
             return
-        self._panel.message(
-            f"“{self._filing.title}” has changes that are not saved.",
-            "warning",
-            actions=[("Save as…" if self._filing.path is None else "Save", self._save), ("Go on without saving", action)],
-        )
+        save = "Save as…" if self._filing.path is None else "Save"
+        actions = [(save, self._save), ("Go on without saving", action)]
+        self._panel.message(f"“{self._filing.title}” has changes that are not saved.", "warning", "", actions)
 
     def _save(self) -> None:
         self._panel.context.commands.run("inpaint.save")

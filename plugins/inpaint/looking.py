@@ -1,4 +1,4 @@
-"""What is laid over the canvas for looking: what is being drawn, a version, a step of it; beside what was there before."""
+"""What is laid over the canvas for looking: what is being drawn, a version, a step of it; and ways to compare."""
 
 from __future__ import annotations
 

@@ -21,8 +21,10 @@ from studio_plugins.inpaint.results import Filled, MethodsResult
 
 _PICTURE, _SEAM = 0, 1
 _SEAM_TIP = (
-    "Along the border of what was drawn: by how much the gradient across it differs from the picture's, in levels of 255"
+    "Along the border of what was drawn: by how much the gradient across it differs from the picture's own, in levels "
+    "of 255"
 )
+_NO_SEAM = "The seams cannot be compared where nothing known borders on what was drawn."
 
 
 class MethodsPage(QWidget):
@@ -140,6 +142,6 @@ def _verdict(result: MethodsResult) -> str:
     known = {method: error for method, error in errors.items() if error == error}
     if len(known) < 2:
         missing = "Only a network that was trained to inpaint knows all three. " if len(errors) < 3 else ""
-        return f"{missing}The seams cannot be compared where nothing known borders on what was drawn." if not known else missing
+        return missing if known else f"{missing}{_NO_SEAM}"
     best = min(known, key=lambda method: known[method])
     return f"Smallest seam error: {METHODS[best]}, {known[best]:.2f} levels. One seed; try others before concluding."

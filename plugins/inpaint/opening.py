@@ -66,7 +66,7 @@ def open_example(_request: None, ctx: JobContext) -> Running:
 
 
 def example() -> Pixels:
-    """A cat left of an apple, [128, 128, 4]: what the bundled models know, every edge on one of their 32 × 32 pixels."""
+    """A cat left of an apple, [128, 128, 4]: what the bundled models know, its edges on their 32 × 32 pixels."""
     from studio.ml.data.scenes import Placed, Scene, on_grid, render
 
     cat, apple = Placed("cat", 0.27, 0.5, 0.42), Placed("red apple", 0.73, 0.5, 0.42)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -80,7 +81,7 @@ class Outlet(QObject):
         found = [self.picture()] if not self._filing.is_empty else []
         for number, version in enumerate(self._versions.all, 1):
             pixels = version.patch.pixels
-            found.append(Exportable(f"version {number}, {version.name}", "image", lambda pixels=pixels: Picture(pixels)))  # type: ignore[misc]
+            found.append(Exportable(f"version {number}, {version.name}", "image", partial(Picture, pixels)))
         if self._methods.result is not None:
             found.append(Exportable("methods compared", "table", self._methods.numbers))
         return found

@@ -23,8 +23,8 @@ class Painting(QObject):
     """Asks the desk for runs, and applies what came of them, when the person says so."""
 
     def __init__(
-        self, panel: Panel, document: CanvasDocument, versions: Versions, controls: Controls, desk: Desk, camera: Camera,
-        ask_for_picture: Callable[[], None],
+        self, panel: Panel, document: CanvasDocument, versions: Versions, controls: Controls, desk: Desk,
+        camera: Camera, ask_for_picture: Callable[[], None],
     ) -> None:  # fmt: skip
         super().__init__(panel)
         self._panel, self._document, self._versions, self._controls = panel, document, versions, controls
@@ -48,7 +48,7 @@ class Painting(QObject):
     def apply(self, version: Version) -> None:
         """Lay a version over the picture as a layer of its own."""
         if version.applied:
-            self._panel.message("This version is a layer already. Ctrl+Z takes it away, the Layers list hides it.", "info")
+            self._panel.message("This version is a layer already: Ctrl+Z takes it away, the Layers list hides it.")
             return
         patch = version.patch
         pixels = np.zeros((self._document.height, self._document.width, 4), np.uint8)
@@ -64,7 +64,8 @@ class Painting(QObject):
 
     def _submit(self, kind: type[InpaintRequest]) -> None:
         if self._document.is_empty:
-            self._panel.message("Open a picture first.", "warning", actions=[("Open a picture…", self._ask_for_picture)])
+            actions = [("Open a picture…", self._ask_for_picture)]
+            self._panel.message("Open a picture first.", "warning", actions=actions)
             return
         try:
             request = self._controls.request()
@@ -76,7 +77,8 @@ class Painting(QObject):
             return
         self._panel.message("")
         if request.mode != "refine" and self._document.is_painted(Target.HINTS):
-            self._panel.message("Colour hints count in the mode Refine only.", "info", actions=[("Refine", self._refine)])
+            actions = [("Refine", self._refine)]
+            self._panel.message("Colour hints count in the mode Refine only.", "info", actions=actions)
         asked = request if kind is InpaintRequest else kind.checked(**request.to_dict())
         self._desk.paint(CanvasOrder(asked, self._camera.shot()))
 

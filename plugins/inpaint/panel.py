@@ -68,8 +68,9 @@ class InpaintPanel(Panel):
         self.intake = Intake(self, self.desk, self.filing, self.document, self.versions, self.controls)
         self.bar = StageBar(self.zones, self._document_menu(), self)
         self.easel = Easel(
-            self.desk, self.document, self.versions, self.controls, self.looking, self.strip, self.insight, self.bar, self.methods
-        )
+            self.desk, self.document, self.versions, self.controls, self.looking, self.strip, self.insight, self.bar,
+            self.methods,
+        )  # fmt: skip
         self.outlet = Outlet(
             self, self.desk, self.filing, self.versions, self.controls, self.methods, self.easel.camera.flat
         )
@@ -152,7 +153,8 @@ class InpaintPanel(Panel):
         bar.save.connect(self.outlet.save)
         for keys, action in (
             ("Ctrl+S", self.outlet.save), ("Ctrl+Shift+S", self.outlet.save_as), ("Ctrl+V", self.intake.paste),
-            ("Esc", self._escape), ("Alt+Left", lambda: self.versions.step(-1)), ("Alt+Right", lambda: self.versions.step(1)),
+            ("Esc", self._escape), ("Alt+Left", lambda: self.versions.step(-1)),
+            ("Alt+Right", lambda: self.versions.step(1)),
         ):  # fmt: skip
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

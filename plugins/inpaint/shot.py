@@ -31,7 +31,7 @@ class Flat:
 
 
 class Shot:
-    """What a run needs of the canvas. It is given away once: ended tasks are remembered, and should hold no pictures."""
+    """What a run needs of the canvas, given away once: ended tasks are remembered, and are to hold no pictures."""
 
     def __init__(self, flat: Flat, mask: Mask | None, hints: Pixels | None, size: tuple[int, int]) -> None:
         self._parts: tuple[Flat, Mask | None, Pixels | None] | None = (flat, mask, hints)

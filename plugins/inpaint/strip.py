@@ -51,8 +51,9 @@ class Strip(QFrame):
         self.list.currentRowChanged.connect(self._choose)
         self.list.itemDoubleClicked.connect(lambda _item: self._emit(self.apply))
         self.list.keys = {
-            Qt.Key.Key_Return: lambda: self._emit(self.apply), Qt.Key.Key_Enter: lambda: self._emit(self.apply),
-            Qt.Key.Key_Delete: self._discard, Qt.Key.Key_K: self._keep, Qt.Key.Key_Escape: lambda: versions.choose(None),
+            Qt.Key.Key_Return: partial(self._emit, self.apply), Qt.Key.Key_Enter: partial(self._emit, self.apply),
+            Qt.Key.Key_Delete: self._discard, Qt.Key.Key_K: self._keep,
+            Qt.Key.Key_Escape: lambda: versions.choose(None),
         }  # fmt: skip
         self.timeline = Timeline(self)
         self.timeline.setProperty("edge", "left")
@@ -60,7 +61,8 @@ class Strip(QFrame):
         self.apply_button.setToolTip("Lay this version over the picture as a layer; Ctrl+Z takes it back (Return)")
         self.apply_button.clicked.connect(lambda _checked=False: self._emit(self.apply))
         self.keep_button = self._button("star", "Keep: not discarded with the others (K)", self._keep)
-        self.discard_button = self._button("trash", "Discard; what is in the History stays there (Delete)", self._discard)
+        gone = "Discard; what is in the History stays there (Delete)"
+        self.discard_button = self._button("trash", gone, self._discard)
         self.more = self._button("more", "More", lambda: self._menu(None))
         actions = QHBoxLayout()
         actions.setSpacing(2)
@@ -99,9 +101,7 @@ class Strip(QFrame):
 
     def _show(self) -> None:
         with QSignalBlocker(self.list):
-            if self._shown[: len(self._versions.all)] != self._versions.all[: len(self._shown)] or self.list.count() > len(
-                self._versions.all
-            ):
+            if self._shown != self._versions.all[: len(self._shown)]:  # not only more of them
                 self.list.clear()
             self._shown = list(self._versions.all)
             for row, version in enumerate(self._shown):

@@ -52,7 +52,7 @@ class CanvasStage(QWidget):
         self._middle.addWidget(widget, 1)
 
     def minimumSizeHint(self) -> QSize:
-        # A line of options that wraps asks for the height of its narrowest form: the column of tools says what is needed.
+        # A line of options that wraps asks for the height of its narrowest form; the column of tools is what counts.
         return QSize(super().minimumSizeHint().width(), self.tools.minimumSizeHint().height() + _LINES)
 
     def stop(self) -> None:
