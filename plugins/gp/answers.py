@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from studio.ml.gp.components import noise_apart
 from studio.ml.gp.dragging import Dragging, Moved
@@ -20,6 +21,8 @@ GRID, EVERY = 400, 2
 """Places at which functions are shown, and which of them samples are drawn at: every second."""
 LOO_LIMIT = 1000
 """Up to here leave-one-out predictions are worked out with every posterior; they cost a second pass of O(n³)."""
+SIDE = 256
+"""Rows of the covariance matrix that are shown at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,18 @@ class Spread:
 
 
 @dataclass(frozen=True, eq=False)
+class Glance:
+    """Σ₁₁ as it is shown: the points in the order of x, at most SIDE of them; `shown` [m] are their indices, `values`
+    [m, m] their covariances."""
+
+    shown: npt.NDArray[np.intp]
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
-    """The posterior, its prediction on the grid (of f, noise left out), and what else was asked for."""
+    """The posterior, its prediction on the grid (of f, noise left out), and what else was asked for. `condition` is the
+    estimated condition number of Σ₁₁."""
 
     posterior: Posterior
     prediction: Prediction
@@ -52,6 +65,8 @@ class Answer:
     loo: LeaveOneOut | None
     spread: Spread | None
     prior_spread: Spread | None
+    glance: Glance
+    condition: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +118,16 @@ def answer(question: Question) -> Answer:
     if question.prior and question.samples:
         prior_spread = Spread(at[:, 0], model.mean(at), _root(model.kernel(at), model.kernel, at))
     prior = Prediction(model.mean(x), model.kernel.diagonal(x))
-    return Answer(posterior, posterior.predict(x), prior, loo, spread, prior_spread)
+    return Answer(
+        posterior, posterior.predict(x), prior, loo, spread, prior_spread, _glance(posterior), posterior.condition
+    )
+
+
+def _glance(posterior: Posterior) -> Glance:
+    order = np.argsort(posterior.data.x[:, 0], kind="stable")
+    shown = order[:: max(1, -(-len(order) // SIDE))]
+    noise = posterior.data.noise_of(posterior.model)[shown]
+    return Glance(shown, posterior.kernel_matrix[np.ix_(shown, shown)] + np.diag(noise))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from studio_plugins.gp.kernel_editor import KernelEditor
 from studio_plugins.gp.prior_editor import PriorEditor
 from studio_plugins.gp.request import GpRequest
 
-IN_THE_DOCUMENT = ("x", "y", "own", "kernel", "noise", "mean", "mean_values")
+IN_THE_DOCUMENT = ("x", "y", "own", "kernel", "noise", "mean", "mean_values", "source", "axes")
 """Fields of a request that are edited as the document is; the others are in the form."""
 
 

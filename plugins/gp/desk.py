@@ -1,24 +1,38 @@
-"""Between the document and the engine: keeps the answer on the stage up to date, and a dragged point before all else."""
+"""Between the document and the engine: keeps the answer on the stage up to date, a dragged point before all else, and
+follows fits."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
+from collections.abc import Callable
+from typing import Any
 
+from PySide6.QtCore import QObject, Signal, SignalInstance
+
+from studio.engine import ErrorInfo, Event, Metric, Snapshot, Task
 from studio.host.context import PanelContext
 from studio.host.desk import TaskDesk
 from studio.ml.gp.errors import GPError
-from studio_plugins.gp import answers
+from studio_plugins.gp import answers, jobs
 from studio_plugins.gp.answers import Grasp, Pull, Question, Taken
+from studio_plugins.gp.jobs import Doubt, Survey
 from studio_plugins.gp.latest import Latest
+from studio_plugins.gp.request import GpRequest
 
 
 class Desk(TaskDesk):
     """Signals: `answered` (Answer to the newest Question), `pulled` (Pulled, Pull) while a point is dragged, `unable`
-    (why there is no answer, in words)."""
+    (why there is no answer, in words); `stepped` (FitStep), `measured` (series, evaluation, log likelihood), `fitted`
+    (FitResult), `ended` when a fit was cancelled or failed; `surveyed` (Landscape), `doubted` (HyperGaussian)."""
 
     answered = Signal(object)
     pulled = Signal(object, object)
     unable = Signal(str)
+    stepped = Signal(object)
+    measured = Signal(str, int, float)
+    fitted = Signal(object)
+    ended = Signal()
+    surveyed = Signal(object)
+    doubted = Signal(object)
 
     def __init__(self, context: PanelContext, parent: QObject) -> None:
         super().__init__(context, parent)
@@ -28,6 +42,9 @@ class Desk(TaskDesk):
         self._grasp: Grasp | None = None
         self._taken: Taken | None = None
         self._wanted: tuple[float, float, float | None] | None = None
+        self._fit: Task | None = None
+        self._tells: dict[str, SignalInstance] = {}
+        """Where the result of a task goes, by the task's id."""
         self.posterior.answered.connect(lambda _question, answer: self.answered.emit(answer))
         self.posterior.failed.connect(lambda _question, error: self._refused(error))
         self._grasps.answered.connect(self._hold)
@@ -75,6 +92,64 @@ class Desk(TaskDesk):
         self._taken = taken
         if self._wanted is not None:
             self._pulls.ask(Pull(taken, *self._wanted))
+
+    # --- what takes longer ---
+
+    @property
+    def fitting(self) -> bool:
+        """Whether a fit runs or waits."""
+        return self._fit is not None and not self._fit.state.ended
+
+    def fit(self, request: GpRequest) -> None:
+        """Fit, instead of a fit that runs."""
+        self._fit = self._start(jobs.gp, request, f"fitting {request.kernel}", self.fitted)
+
+    def stop_fit(self) -> None:
+        """The fit is no longer of what is on the stage."""
+        if self._fit is not None:
+            self._fit.cancel()
+
+    def survey(self, wanted: Survey) -> None:
+        """Work out a landscape of the likelihood."""
+        self._start(jobs.survey, wanted, "surveying the likelihood", self.surveyed)
+
+    def doubt(self, wanted: Doubt) -> None:
+        """Work out how sure the hyper-parameters are."""
+        self._start(jobs.doubt, wanted, "uncertainty of the hyper-parameters", self.doubted)
+
+    def _start(self, job: Callable[..., Any], wanted: Any, title: str, told: SignalInstance) -> Task | None:
+        task = self.submit(job, wanted, title, replace=job.__name__)
+        if task is not None:
+            self._tells[task.id] = told
+        return task
+
+    def _follow(self, task: Task, event: Event) -> None:
+        if isinstance(event, Metric):
+            self.measured.emit(event.series, round(event.x), event.y)
+        elif isinstance(event, Snapshot):
+            (self.stepped if task is self._fit else self.surveyed).emit(event.data)
+
+    def _done(self, task: Task, result: Any) -> None:
+        told = self._tells.pop(task.id, None)
+        if told is None:
+            super()._done(task, result)
+        else:
+            self.status.emit("", None)
+            told.emit(result)
+
+    def _cancelled(self, task: Task) -> None:
+        super()._cancelled(task)
+        self._end(task)
+
+    def _failed(self, task: Task, error: ErrorInfo) -> None:
+        super()._failed(task, error)
+        self._end(task)
+
+    def _end(self, task: Task) -> None:
+        self._tells.pop(task.id, None)
+        if task is self._fit:
+            self._fit = None
+            self.ended.emit()
 
     def close(self) -> None:
         """The panel closes."""

@@ -19,15 +19,15 @@ UNDO_LIMIT = 200
 
 @dataclass(frozen=True)
 class Scene:
-    """One state of the document. `noise` is σ, a standard deviation in units of y; `source` names where the points came
-    from, `axes` names the inputs and, last, what was seen."""
+    """One state of the document. `noise` is σ, a standard deviation in units of y; `source` says where the points came
+    from, `axes` names the input and what was seen."""
 
     points: Points = field(default_factory=Points)
     kernel: Kernel = RBF(1.0)
     noise: float = 0.1
     mean: Mean = ZeroMean()
     source: str = ""
-    axes: tuple[str, ...] = ("x", "y")
+    axes: tuple[str, str] = ("x", "y")
 
     @property
     def model(self) -> Model:

@@ -34,7 +34,8 @@ class FunctionPlot(QWidget):
     Signals: `added` (x, y); `taken` (index) when a point goes down, `dragged` (index, x, y) at each move, `moved`
     (indices, dx, dy) at the end; `pulled` (indices, noise) while an error bar is pulled, `trusted` (indices, noise) at
     the end; `chosen` (indices) when the selection changes; `hovered` (index, -1 for none); `removed` (indices);
-    `turned` (ruler's name, value, whether it is the end); `ranged` when another stretch of the axes shows.
+    `turned` (ruler's name, value, whether it is the end); `ranged` when another stretch of the axes shows; `pointed` (x
+    under the pointer).
     """
 
     added = Signal(float, float)
@@ -49,6 +50,7 @@ class FunctionPlot(QWidget):
     turned = Signal(str, float, bool)
     let_go = Signal()
     ranged = Signal()
+    pointed = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -155,6 +157,7 @@ class FunctionPlot(QWidget):
             self.dots.hover(-1)
             self.hovered.emit(-1)
             return
+        self.pointed.emit(self.canvas.place(at)[0])
         grip, index = self.rulers.at(at), self.nearest(at)
         bar = self.bar_end(at) if index < 0 and not grip else -1
         self.dots.hover(index if index >= 0 else bar)

@@ -2,27 +2,134 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from studio.ml.gp.exact import Evidence
+from studio.ui.cards import Facts
+from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.gp.answers import Answer
+from studio_plugins.gp.answers import GRID, Answer
+from studio_plugins.gp.document import Scene
+from studio_plugins.gp.formula_card import ConditionalCard
+from studio_plugins.gp.landscape_page import LandscapePage
 from studio_plugins.gp.likelihood_card import LikelihoodCard
+from studio_plugins.gp.matrix_view import MatrixView
+
+if TYPE_CHECKING:
+    from studio.ml.gp.fitting import Fitted
+    from studio.ml.gp.uncertainty import HyperGaussian
+
+_TIPS = {
+    "method": "Why: exact conditioning factors an n×n matrix, n³/3 operations",
+    "jitter": "What had to be added to the diagonal of Σ₁₁ so that it could be factored; 0 where nothing was",
+    "condition": "Estimated condition number of Σ₁₁: relative errors of the data grow by up to this factor",
+    "leave-one-out": "Mean log density of each point predicted from all others, noise included; higher is better",
+    "LOO within 2σ": "Share of the points that lie within two standard deviations of what the others predict",
+}
+
+_MATRIX_NOTE = "Rows and columns in the order of x. Point at a cell to see its two points, at a point to see its row."
 
 
 class Insight(QWidget):
-    """Builds its sections into a PanelLayout."""
+    """Builds its sections into a PanelLayout. Signal: `doubt_wanted`."""
+
+    doubt_wanted = Signal()
 
     def __init__(self, zones: PanelLayout) -> None:
         super().__init__(zones)
         self.hide()  # only the owner of the sections below
+        self._answer: Answer | None = None
         self.likelihood = LikelihoodCard(zones)
+        self.facts = Facts(zones)
+        self.formula = ConditionalCard(zones)
+        self.matrix = MatrixView("Covariance of the points", zones)
+        self._matrix_note = QLabel(_MATRIX_NOTE, zones)
+        self._matrix_note.setProperty("tone", "faint")
+        self._matrix_note.setWordWrap(True)
+        self.course = Curves("evaluation", "log p(y)", zones)
+        self.landscape = LandscapePage(zones)
+        self.doubt = Facts(zones)
+        self.doubt_button = QPushButton("Estimate", zones)
+        self.doubt_button.setToolTip("Laplace’s approximation: the curvature of the likelihood at the present values. Fit first.")
+        self.doubt_button.clicked.connect(lambda _checked=False: self.doubt_wanted.emit())
         zones.add_insight("Log marginal likelihood", self.likelihood)
+        zones.add_insight("How it is computed", self.facts)
+        zones.add_insight("Conditioning", self.formula)
+        zones.add_insight("Covariance Σ₁₁ of the points", _stacked(zones, self.matrix, self._matrix_note))
+        self.course_section = zones.add_insight("Course of the fit", self.course, expanded=False)
+        zones.add_insight("Landscape of the likelihood", self.landscape, expanded=False)
+        zones.add_insight("How sure are the hyper-parameters?", _stacked(zones, self.doubt, self.doubt_button), expanded=False)
 
-    def show_answer(self, answer: Answer) -> None:
-        """What a posterior says of itself."""
-        self.likelihood.show_evidence(answer.posterior.evidence)
+    # --- the posterior ---
+
+    def show_scene(self, scene: Scene) -> None:
+        """What can be chosen of a model."""
+        self.landscape.offer([p.name for p in scene.model.parameters() if p.positive])
+
+    def show_answer(self, answer: Answer, x: float) -> None:
+        """What a posterior says of itself; x is the place under the pointer."""
+        self._answer = answer
+        posterior = answer.posterior
+        self.likelihood.show_evidence(posterior.evidence)
+        self.formula.show_posterior(posterior, GRID, x)
+        self.matrix.show_matrix(answer.glance)
+        self.matrix.setVisible(len(posterior.data) > 0)
+        self._matrix_note.setText(_MATRIX_NOTE if len(posterior.data) else "No points yet.")
+        self._show_facts(answer)
+
+    def point_at(self, x: float) -> None:
+        """The pointer stands at another place of the plot."""
+        if self._answer is not None and self.formula.follows(self._answer.posterior):
+            self.formula.show_posterior(self._answer.posterior, GRID, x)
 
     def show_evidence(self, evidence: Evidence) -> None:
         """While a point is dragged."""
         self.likelihood.show_bars(evidence)
+
+    def _show_facts(self, answer: Answer) -> None:
+        posterior = answer.posterior
+        n = len(posterior.data)
+        facts = {
+            "method": f"exact: {n} points" if n else "prior alone",
+            "jitter": f"{posterior.factor.jitter:.1e}" if posterior.factor.jitter else "0",
+            "condition": f"{answer.condition:.1e}",
+        }
+        if answer.loo is not None:
+            z = np.abs(posterior.data.y - answer.loo.mean) / np.sqrt(answer.loo.variance)
+            facts["leave-one-out"] = f"{answer.loo.log_density.mean():.3f} per point"
+            facts["LOO within 2σ"] = f"{100 * float((z < 2).mean()):.0f} %"
+        self.facts.set_facts(facts, _TIPS)
+
+    # --- the fit ---
+
+    def begin_fit(self) -> None:
+        """A fit begins: its course is drawn from here on."""
+        self.course.clear()
+        self.course_section.set_expanded(True)
+
+    def show_fit(self, fitted: Fitted, names: tuple[str, ...]) -> None:
+        """The ways that the runs of a finished fit took, the best last."""
+        runs = sorted(fitted.runs, key=lambda run: run.value)
+        self.landscape.set_runs([(names, run.path) for run in runs])
+
+    def show_doubt(self, found: HyperGaussian | None) -> None:
+        """Intervals of two standard deviations for each hyper-parameter; None where they are of other values."""
+        intervals = found.intervals(2.0) if found is not None else {}
+        self.doubt.set_facts(
+            {name: f"{low:.3g} … {high:.3g}" for name, (low, high) in intervals.items()},
+            {name: "within two standard deviations of Laplace’s approximation" for name in intervals},
+        )
+        self.doubt.setVisible(bool(intervals))
+
+
+def _stacked(parent: QWidget, *widgets: QWidget) -> QWidget:
+    body = QWidget(parent)
+    layout = QVBoxLayout(body)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return body

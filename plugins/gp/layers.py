@@ -90,6 +90,7 @@ class Dots:
 
     def __init__(self, plot: pg.PlotItem) -> None:
         self._points, self._chosen, self._hover = Points(), frozenset[int](), -1
+        self._linked = frozenset[int]()
         self._hidden, self._common, self._multiple = -1, 0.0, 2.0
         self._bars = Bars()
         self._scatter = pg.ScatterPlotItem(name="observations", pxMode=True, antialias=True)
@@ -109,6 +110,12 @@ class Dots:
         """Make one point stand out, -1 none."""
         if index != self._hover:
             self._hover = index
+            self._draw_marked()
+
+    def link(self, indices: Collection[int]) -> None:
+        """Make the points stand out that another view points at."""
+        if frozenset(indices) != self._linked:
+            self._linked = frozenset(indices)
             self._draw_marked()
 
     def lift(self, index: int) -> None:
@@ -157,7 +164,8 @@ class Dots:
         self._scatter.setData(self._points.x[keep, 0], self._points.y[keep], size=small)
 
     def _draw_marked(self) -> None:
-        marked = sorted((set(self._chosen) | ({self._hover} if self._hover >= 0 else set())) & set(range(len(self._points))))
+        standing_out = self._chosen | self._linked | {self._hover}
+        marked = sorted(index for index in standing_out if 0 <= index < len(self._points))
         self._marked.setData(self._points.x[marked, 0], self._points.y[marked], size=CHOSEN_PX)
         at = self.bars()
         y, reach = self._points.y[at], self._multiple * self._points.noise(self._common)[at]

@@ -6,22 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeySequence, QShortcut
 
 from studio.engine import Event, Task
 from studio.host.export import Exportable
 from studio.host.panel import Panel
+from studio.host.request import what_fits
+from studio.ml.gp.errors import GPError
+from studio.ui.cancel_row import CancelRow
+from studio.ui.elided import ElidedLabel
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.gp import answers
 from studio_plugins.gp.answers import Answer, Pull, Pulled, Question
+from studio_plugins.gp.asking import request_of, scene_of
 from studio_plugins.gp.controls import Controls
 from studio_plugins.gp.desk import Desk
 from studio_plugins.gp.document import Document, Scene
 from studio_plugins.gp.examples import EXAMPLES
+from studio_plugins.gp.fits import Fits
 from studio_plugins.gp.insight import Insight
 from studio_plugins.gp.points import Points
 from studio_plugins.gp.prior_editor import fitted_mean
+from studio_plugins.gp.request import GpRequest
 from studio_plugins.gp.rulers import LENGTH
 from studio_plugins.gp.stage import Stage
 from studio_plugins.gp.tree import ruled, with_value
@@ -44,7 +50,18 @@ class GpPanel(Panel):
         self.insight = Insight(self.zones)
         self.desk = Desk(self.context, self)
         self.view_bar = ViewBar(self.zones, self.document.undo)
+        self.fits = Fits(self.document, self.desk, self.insight)
         self.zones.set_stage(self.stage)
+        self.zones.set_primary(
+            "Fit", self.fit, shortcut="Ctrl+Return",
+            tip="Find the hyper-parameters that make the points most likely; each iteration is shown",
+        )  # fmt: skip
+        self.run_bar = CancelRow("Cancel the fit", parent=self)
+        self.zones.add_secondary(self.run_bar)
+        self._status = ElidedLabel(self.zones)
+        self._status.setProperty("tone", "muted")
+        self.zones.add_stage_tool(self._status)
+        self._pointer = 0.0
         self._question: Question | None = None
         self._unable = False
         self._connect()
@@ -78,6 +95,15 @@ class GpPanel(Panel):
         self.desk.pulled.connect(self._show_pulled)
         self.desk.unable.connect(self._say_unable)
         self.desk.said.connect(self.message)
+        self.desk.busy.connect(self.run_bar.set_busy)
+        self.desk.status.connect(lambda text, _share: self._status.setText(text))
+        self.run_bar.cancelled.connect(self.desk.cancel)
+        self.fits.passing.connect(self._show_passing)
+        self.fits.over.connect(self._restore_stage)
+        self.fits.said.connect(self.message)
+        self.insight.matrix.hovered.connect(lambda row, column: plot.dots.link({row, column}))
+        plot.hovered.connect(lambda index: self.insight.matrix.mark(index, -1))
+        plot.pointed.connect(self._point)
         for keys, act in (("Ctrl+Z", document.undo.undo), ("Ctrl+Shift+Z", document.undo.redo), ("Ctrl+Y", document.undo.redo)):
             QShortcut(QKeySequence(keys), self).activated.connect(act)
 
@@ -86,11 +112,41 @@ class GpPanel(Panel):
         self.stage.close_down()
 
     def state(self) -> dict[str, Any]:
-        return {"layout": self.zones.state(), "view": self.view_bar.view.to_dict()}
+        request = self._request()
+        return {
+            "request": request.to_dict() if request else None, "view": self.view_bar.view.to_dict(),
+            "layout": self.zones.state(),
+        }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.zones.restore(state.get("layout"))
         self.view_bar.set_view(View.of(state.get("view")))
+        stored = state.get("request")
+        if isinstance(stored, Mapping):
+            scene, _notes = self._read(stored)
+            self.document.start_with(scene)
+            self.stage.plot.fit(scene.points)
+
+    def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
+        if kind != GpRequest.kind:
+            return [f"settings of kind “{kind}”"]
+        scene, notes = self._read(request)
+        self._take_scene("settings taken over", scene)
+        return notes
+
+    def _read(self, stored: Mapping[str, Any]) -> tuple[Scene, list[str]]:
+        """The scene of stored settings, their form filled in; and in words what could not be taken."""
+        request, notes = what_fits(GpRequest, stored)
+        self.controls.form.set_value(request)
+        try:
+            return scene_of(request), notes
+        except (GPError, ValueError) as error:
+            return self.document.scene, [*notes, str(error)]
+
+    def _request(self) -> GpRequest | None:
+        """What is on the stage and in the form; None while the form has an error."""
+        form = self.controls.form.valid_value()
+        return None if form is None else request_of(self.document.scene, form)
 
     def on_event(self, task: Task, event: Event) -> None:
         self.desk.on_event(task, event)
@@ -142,18 +198,27 @@ class GpPanel(Panel):
     def _set_mean(self, kind: str) -> None:
         self.document.edit("mean function", mean=fitted_mean(kind, self.document.scene.points))
 
+    def fit(self) -> None:
+        """Fit the hyper-parameters."""
+        form = self.controls.form.valid_value()
+        if form is not None:  # else the form says what is wrong, below the field
+            self.fits.fit(form)
+
     # --- what the stage shows ---
 
     def _show(self, _before: Scene, scene: Scene) -> None:
-        self.stage.show_scene(scene)
-        self.controls.show_scene(scene)
+        self._show_values(scene)
         self._ask()
         self.state_changed.emit()
 
     def _restore_stage(self) -> None:
-        """A gesture ended with nothing changed: the stage shows the document again."""
-        self.stage.show_scene(self.document.scene)
+        """A gesture or a fit ended with nothing changed: the panel shows the document again."""
+        self._show_values(self.document.scene)
         self._ask()
+
+    def _show_values(self, scene: Scene) -> None:
+        self.stage.show_scene(scene)
+        self.controls.show_scene(scene)
 
     def _ask(self) -> None:
         """What follows from the document over the stretch of x that shows."""
@@ -183,6 +248,16 @@ class GpPanel(Panel):
             self._ask()
         self.state_changed.emit()
 
+    def _show_passing(self, scene: Scene) -> None:
+        """An iteration of a fit; a point in the hand comes first."""
+        if not self.stage.plot.canvas.busy:
+            self._show_values(scene)
+            self._wonder(scene)
+
+    def _point(self, x: float) -> None:
+        self._pointer = x
+        self.insight.point_at(x)
+
     def _say_unable(self, why: str) -> None:
         self._unable = True
         self.message(why, "warning")
@@ -193,7 +268,7 @@ class GpPanel(Panel):
             self._unable = False
             self.message("")
         self.stage.show_answer(answer, self._question.grid[:, 0])
-        self.insight.show_answer(answer)
+        self.insight.show_answer(answer, self._pointer)
 
     def _show_pulled(self, pulled: Pulled, pull: Pull) -> None:
         self.stage.show_pulled(pulled, pull.taken.question.grid[:, 0])

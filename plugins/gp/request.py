@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -16,10 +14,6 @@ from studio.ml.gp.mean import ConstantMean, LinearMean, Mean, ZeroMean
 from studio.ml.gp.model import Data, Model
 
 MeanKind = Literal["zero", "constant", "linear"]
-Method = Literal["auto", "exact", "sparse"]
-METHODS: Mapping[str, str] = MappingProxyType(
-    {"auto": "What suits the number of points", "exact": "Exact", "sparse": "Sparse (SGPR)"}
-)
 
 
 class GpRequest(Request):
@@ -27,7 +21,7 @@ class GpRequest(Request):
 
     kind: ClassVar[str] = "gp"
 
-    x: tuple[tuple[float, ...], ...] = ui((), title="x", help="Inputs, one tuple for each point.", widget="hidden")
+    x: tuple[float, ...] = ui((), title="x", help="Inputs, one for each point.", widget="hidden")
     y: tuple[float, ...] = ui((), title="y", help="Values, one for each point.", widget="hidden")
     own: tuple[float, ...] = ui(
         (), title="Own noise", help="Noise of each point beyond σ, a standard deviation; empty for none.", widget="hidden"
@@ -38,6 +32,8 @@ class GpRequest(Request):
     mean_values: tuple[float, ...] = ui(
         (), title="Mean’s values", help="The constant, or intercept and slopes; empty starts at 0.", widget="hidden"
     )
+    source: str = ui("", title="Source", help="Where the points came from.", widget="hidden", max_length=200)
+    axes: tuple[str, str] = ui(("x", "y"), title="Axes", help="Names of x and of y.", widget="hidden")
     restarts: int = ui(
         3,
         title="Restarts",
@@ -52,17 +48,6 @@ class GpRequest(Request):
     seed: int = ui(
         0, title="Seed", help="Number from which the restarts are drawn.", widget="seed", le=2**53 - 1, advanced=True
     )
-    method: Method = ui(
-        "auto",
-        title="Method",
-        help="Exact conditioning costs n³ operations; the sparse bound (Titsias) summarises the points in a few inducing ones.",
-        widget="choice",
-        choices=METHODS,
-        advanced=True,
-    )
-    inducing: int = ui(
-        50, title="Inducing points", help="How many points summarise all others.", ge=2, le=1000, step=1, advanced=True
-    )
 
     @field_validator("kernel")
     @classmethod
@@ -76,14 +61,7 @@ class GpRequest(Request):
             raise ValueError(f"there are {len(self.x)} x but {len(self.y)} y; each point needs both")
         if self.own and len(self.own) != len(self.y):
             raise ValueError(f"there are {len(self.y)} points but {len(self.own)} own noises; give one for each, or none")
-        if len({len(place) for place in self.x}) > 1:
-            raise ValueError("every point needs the same number of inputs")
         return self
-
-    @property
-    def inputs(self) -> int:
-        """How many inputs a point has."""
-        return len(self.x[0]) if self.x else 1
 
     @property
     def model(self) -> Model:
@@ -93,12 +71,11 @@ class GpRequest(Request):
     @property
     def data(self) -> Data:
         """The points. Raises GPError."""
-        x = np.array(self.x, dtype=float).reshape(len(self.y), self.inputs)
-        return Data.of(x, np.array(self.y), np.square(self.own) if self.own else None)
+        return Data.of(np.array(self.x), np.array(self.y), np.square(self.own) if self.own else None)
 
     def _mean(self) -> Mean:
         shapes: dict[str, Mean] = {
-            "zero": ZeroMean(), "constant": ConstantMean(), "linear": LinearMean(0.0, (0.0,) * self.inputs),
+            "zero": ZeroMean(), "constant": ConstantMean(), "linear": LinearMean(0.0, (0.0,)),
         }  # fmt: skip
         mean = shapes[self.mean]
         if not self.mean_values:

@@ -1,0 +1,72 @@
+"""What a fit left: the model, its likelihood, the way there; and how it is kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from studio.host.results import ResultsStore, StoreUnwritable
+from studio.ml.gp.model import Model
+from studio_plugins.gp.request import GpRequest
+
+if TYPE_CHECKING:
+    from studio.ml.gp.fitting import Fitted
+
+MODEL_FILE = "model.json"
+NO_STORE = "There is no results store here, so the fit was not kept."
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """A finished fit. `record_id` in the store, or `problem` saying why it is not there."""
+
+    request: GpRequest
+    fitted: Fitted
+    seconds: float
+    record_id: str | None = None
+    problem: str = ""
+
+
+def keep(result: FitResult, store: ResultsStore | None) -> FitResult:
+    """Save a fit. When that is not possible the result comes back with `problem` saying why."""
+    if store is None:
+        return replace(result, problem=NO_STORE)
+    model, evidence = result.fitted.model, result.fitted.evidence
+    description = {**model_description(model), "log_marginal_likelihood": evidence.total, "runs": [
+        {"value": _finite(run.value), "evaluations": run.evaluations, "reason": run.reason} for run in result.fitted.runs
+    ]}  # fmt: skip
+    try:
+        record = store.add(
+            result.request.kind,
+            fitted_request(result.request, model),
+            {MODEL_FILE: json.dumps(description, indent=1).encode()},
+            title=f"{model.kernel}, {len(result.request.y)} points",
+            provenance={"started_from": result.request.kernel, "method": "exact"},
+            metrics={"log_marginal_likelihood": round(evidence.total, 6), "seconds": round(result.seconds, 3)},
+        )
+    except StoreUnwritable as error:
+        return replace(result, problem=str(error))
+    return replace(result, record_id=record.id)
+
+
+def fitted_request(request: GpRequest, model: Model) -> GpRequest:
+    """The request with what was found in the place of what it began with: to look at, or to go on from."""
+    return request.replace(
+        kernel=str(model.kernel), noise=math.sqrt(model.noise), mean_values=tuple(model.mean.theta.tolist())
+    )
+
+
+def model_description(model: Model) -> dict[str, Any]:
+    """A model as JSON data: text, and every hyper-parameter by name."""
+    return {
+        "kernel": str(model.kernel),
+        "noise_variance": model.noise,
+        "mean": type(model.mean).__name__,
+        "parameters": {parameter.name: parameter.value for parameter in model.parameters()},
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
