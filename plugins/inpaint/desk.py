@@ -103,6 +103,8 @@ class Desk(TaskDesk):
         super().on_event(task, event)
         if isinstance(event, (Done, Failed, Cancelled)):
             self._looks.ended(task)
+            if isinstance(task.request, (onto.CanvasOrder, sight.LookOrder)):
+                task.request.shot.release()
 
     def _begin(self, task: Task) -> None:
         super()._begin(task)

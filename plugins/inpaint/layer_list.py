@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QSlider, QVBoxLayout, QWidget
 
 from studio.ui.canvas.document import CanvasDocument
@@ -23,6 +23,7 @@ class LayerList(QWidget):
         self._document = document
         self.list = QListWidget(self)
         self.list.setAccessibleName("Layers, the topmost first")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemChanged.connect(self._edited)
         self.list.currentRowChanged.connect(lambda _row: self._show_chosen())
         self.up = self._button("chevron-up", "Move this layer up", partial(self._move, 1))
@@ -67,6 +68,7 @@ class LayerList(QWidget):
                 item = QListWidgetItem(layer.name)
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable)
                 item.setCheckState(Qt.CheckState.Checked if layer.visible else Qt.CheckState.Unchecked)
+                item.setSizeHint(QSize(1, _ROW))  # as wide as the list; a longer name is cut
                 item.setToolTip(f"{layer.name}: tick to show, double click to rename")
                 self.list.addItem(item)
             self.list.setCurrentRow(0 if grown else min(row, len(layers) - 1))

@@ -216,7 +216,7 @@ class InpaintPanel(Panel):
     def _moved(self, left: int, top: int) -> None:
         if min(left, top) >= 0 and self.controls.form.value().mode in ("replace", "remove"):
             self.controls.form.set_fields({"mode": "extend"})
-            self.message("The new area is selected: Paint draws it. Describe the whole scene in the prompt.", "info")
+            self.message("The new area is selected, besides what was: Paint draws it. Describe the whole scene.", "info")
 
     def _begun(self, order: CanvasOrder) -> None:
         self._show_page(self.methods if isinstance(order.request, MethodsRequest) else self.canvas)

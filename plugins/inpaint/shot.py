@@ -31,21 +31,24 @@ class Flat:
 
 
 class Shot:
-    """What a run needs of the canvas, given away once: ended tasks are remembered, and are to hold no pictures."""
+    """What a run needs of the canvas. `release` it when the run is over: ended tasks are remembered."""
 
     def __init__(self, flat: Flat, mask: Mask | None, hints: Pixels | None, size: tuple[int, int]) -> None:
         self._parts: tuple[Flat, Mask | None, Pixels | None] | None = (flat, mask, hints)
         self._size = size
 
     def inputs(self) -> InpaintInputs:
-        """The pixels; in a job. Raises RuntimeError the second time."""
-        parts, self._parts = self._parts, None
-        if parts is None:
-            raise RuntimeError("This picture of the canvas was used before; take another.")
-        flat, mask, hints = parts
+        """The pixels; in a job, which may begin again when memory runs out. Raises RuntimeError once released."""
+        if self._parts is None:
+            raise RuntimeError("This picture of the canvas was released; take another.")
+        flat, mask, hints = self._parts
         width, height = self._size
         empty = np.zeros((height, width), np.uint8)
         return InpaintInputs(flat.picture(), empty if mask is None else mask, hints)
+
+    def release(self) -> None:
+        """Let go of the pixels."""
+        self._parts = None
 
 
 class Camera:

@@ -48,6 +48,7 @@ class Amount(QWidget):
         self._number = QSpinBox(self)
         self._number.setRange(least, most)
         self._number.setSuffix(f" {unit}")
+        self._number.setAlignment(Qt.AlignmentFlag.AlignRight)
         for editor, kind in ((self._slider, "slider"), (self._number, "number")):
             editor.setToolTip(tip)
             editor.setAccessibleName(f"{label}, {kind}")
