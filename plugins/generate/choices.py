@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from studio.ml.diffusion.external.schedulers import DIFFUSION, FLOW
-from studio.models.catalog import ModelInfo
-from studio.models.fields import SAMPLERS, SCHEDULERS
+from studio.models.fields import SAMPLERS
 
 Guidance = Literal[
     "classifier-free", "none", "clip", "classifier", "classifier-free + clip", "classifier-free + classifier", "clip-x0"
@@ -34,11 +32,3 @@ COURSES: Mapping[str, str] = MappingProxyType(
 SECOND_SAMPLERS: Mapping[str, str] = MappingProxyType({"own": "Its own", **SAMPLERS})
 OFF = "off"
 """The up-sampler of a run without a second stage."""
-_FLOW_FAMILIES = ("sd3", "flux")
-
-
-def scheduler_choices(model: ModelInfo | None) -> list[tuple[str, str]]:
-    """(name, label) of the schedulers to offer for a public model, by its family; others can draw with some of all."""
-    family = model.family if model is not None else ""
-    fitting = [*FLOW] if family in _FLOW_FAMILIES else [*DIFFUSION, *(FLOW if family == "other" else ())]
-    return [(name, SCHEDULERS[name]) for name in ("default", *fitting)]

@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWid
 
 from studio.ml.diffusion.words import WordTokenizer
 from studio.models.catalog import EXTERNAL, ModelInfo
+from studio.models.external import scheduler_choices
 from studio.ui.collapsible import Collapsible
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
 from studio.ui.theme import theme
-from studio_plugins.generate.choices import GUIDANCES, PUBLIC_GUIDANCES, scheduler_choices
+from studio_plugins.generate.choices import GUIDANCES, PUBLIC_GUIDANCES
 from studio_plugins.generate.companions import Companions
 from studio_plugins.generate.request import DIGEST_OF, GenerateRequest
 from studio_plugins.generate.sweep_form import SweepForm

@@ -102,8 +102,8 @@ class Trajectory:
         """Compressed npz: x_t, x0 [S, N, H, W, 3]; index, t, alpha_bar [S]; norms [S, 4, N]; total.
 
         Without x_t where that is not known. Where more than classifier-free guidance of one scale acted also guided
-        [S, N], term_names [K] and terms [S, K, 3, N] (length, scale, score; NaN where it did not act). A second stage has the same names with
-        "upsample_" before them.
+        [S, N], term_names [K] and terms [S, K, 3, N] (length, scale, score; NaN where it did not act). A second stage
+        has the same names with "upsample_" before them.
         """
         if not self.steps:
             raise ValueError("a run without steps has no trajectory")

@@ -8,7 +8,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from studio.ml.diffusion.words import WordTokenizer
-from studio.models.catalog import ModelInfo
+from studio.models.catalog import EXTERNAL, ModelInfo
+from studio.models.external import scheduler_choices
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
@@ -33,7 +34,12 @@ class Controls(QWidget):
         self.hide()  # only the owner of the form, which lives in the zones
         self._models: dict[str, ModelInfo] = {info.id: info for info in models}
         self.form: RequestForm[TokensRequest] = RequestForm(
-            TokensRequest, zones, providers={"models": lambda: [(i.id, i.title) for i in self._models.values()]}
+            TokensRequest,
+            zones,
+            providers={
+                "models": lambda: [(i.id, i.title) for i in self._models.values()],
+                "schedulers": lambda: scheduler_choices(None),  # those of the model follow with it
+            },
         )
         zones.add_control(self.form)
         self.form.changed.connect(self._edited)
@@ -63,6 +69,11 @@ class Controls(QWidget):
 
     def _edited(self) -> None:
         prompt, info = self.form.prompt_field(), self.model
+        request = self.form.valid_value()
+        if info is not None and request is not None and request.public != (info.kind == EXTERNAL):
+            self.form.set_fields({"public": not request.public})
+            return  # edited again by that
+        self.form.set_choices("scheduler", scheduler_choices(info))
         prompt.set_suggestions([word for word in (*info.words, *info.phrases) if len(word) > 1] if info else [])
         prompt.set_note(note(prompt.value(), info))
         self.changed.emit()

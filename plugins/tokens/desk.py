@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.engine import ErrorInfo, Event, Snapshot, Task
 from studio.host.context import PanelContext
 from studio.host.desk import Actions, TaskDesk
+from studio.models.external import offered_changes
 from studio_plugins.tokens import jobs, quick
 from studio_plugins.tokens.insight import Insight
 from studio_plugins.tokens.request import TokensRequest
@@ -78,6 +79,12 @@ class Desk(TaskDesk):
     def _follow(self, task: Task, event: Event) -> None:
         if isinstance(event, Snapshot) and event.name == "smaller":
             self._smaller = [(text, partial(self.draw, smaller)) for text, smaller in event.data]
+        elif isinstance(event, Snapshot) and event.name == "offers":
+            self._smaller = [
+                (text, partial(self.draw, task.request.replace(**changes)))
+                for text, changes in offered_changes(event.data)
+                if changes.keys() <= TokensRequest.model_fields.keys()
+            ]
         elif isinstance(event, Snapshot) and isinstance(event.data, Plan):
             self._followed = task.id
             self._insight.clear()
@@ -111,7 +118,8 @@ class Desk(TaskDesk):
                 return  # something newer is being drawn
             self._begin(task)  # it ran while the panel was hidden, when only the end of a task is delivered
         self.request, self.result, self.record_id = result.request, replace(result, run=None), result.record_id
-        if self._steps_of(task) == result.request.steps:
+        shown = self._stage.run
+        if shown is not None and self._steps_of(task) == shown.plan.total:
             self._stage.finish(result.picture)
             self._show_cost(result.request, result.seconds, result.provenance)
         elif result.run is not None:
@@ -176,5 +184,6 @@ class Desk(TaskDesk):
 
     def _remedies(self, task: Task, error: ErrorInfo) -> Actions:
         if error.kind == "out_of_memory" and isinstance(task.request, TokensRequest):
-            return [(text, partial(self.draw, smaller)) for text, smaller in task.request.smaller()]
+            if not task.request.public:
+                return [(text, partial(self.draw, smaller)) for text, smaller in task.request.smaller()]
         return self._smaller if task.id == self._task_id else ()

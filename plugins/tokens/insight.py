@@ -23,11 +23,21 @@ _FORMULA = (
     '<span style="font-size:13px; white-space:nowrap">A(<i>q</i>) = softmax(<i>q</i>·[<i>k</i><sub>text</sub>; '
     "<i>k</i><sub>picture</sub>]/√<i>d</i>)</span>"
 )
+_FORMULA_CROSS = (
+    '<span style="font-size:13px; white-space:nowrap">A(<i>q</i>) = softmax(<i>q</i>·<i>k</i><sub>text</sub>'
+    "/√<i>d</i>)</span>"
+)
+_NUMBERS_CROSS = '<span style="font-size:13px">words $words + padding $padding = 1</span>'
 _NUMBERS = '<span style="font-size:13px">words $words + padding $padding<br>+ picture $picture = 1</span>'
 _NOTE = (
     "One softmax over text and picture, so these are true shares. Attention is not explanation: it says what is looked "
     "at, not what follows from it. Each position has read the whole prompt before, and the prompt also acts through "
     "the time embedding, which no map shows."
+)
+_NOTE_CROSS = (
+    "In cross-attention pixels look at the text alone, so words and padding share all of it, and the picture has none. "
+    "Attention is not explanation: it says what is looked at, not what follows from it. Each position has read the "
+    "prompt before; pixels look at each other in other layers, which no map shows."
 )
 _TIPS = {
     "t": "The original time step the network was told, 999 (noise) to 0 (picture)",
@@ -88,12 +98,13 @@ class Insight(QWidget):
             return
         masses = run.attention.masses(self._stage.looked)
         words, padding, picture = _sums(masses)
+        self._show_formula(run)
         self._formula.set_numbers({"words": f"{words:.3f}", "padding": f"{padding:.3f}", "picture": f"{picture:.3f}"})
         every = self._stage.look_bar.look.every_step
         facts = {"steps": f"mean of {len(run.steps)}"} if every else {
             "step": f"{step.maps.index + 1} of {run.plan.total}", "t": str(step.maps.t),
         }  # fmt: skip
-        self._step.set_facts(facts, _TIPS)
+        self._step.set_facts({"captured": run.plan.badge, **facts}, _TIPS)
         self._show_place(run)
         self._show_layers(run)
         self._show_curves(run)
@@ -108,8 +119,15 @@ class Insight(QWidget):
             return
         run = self._stage.run
         size = f"{run.attention.nbytes / 1e6:.2f} MB" if run is not None and run.steps else "–"
-        facts = {"evaluations": str(request.evaluations), "time": f"{seconds:.2f} s" if seconds else "–", "maps": size}
+        counted = {} if request.public else {"evaluations": str(request.evaluations)}
+        facts = counted | {"time": f"{seconds:.2f} s" if seconds else "–", "maps": size}
         self._cost.set_facts({**facts, "device": device} if device else facts, _TIPS)
+
+    def _show_formula(self, run: TokenRun) -> None:
+        """The softmax of the network that drew."""
+        cross = run.plan.kind == "cross"
+        self._formula.set_formula(_FORMULA_CROSS if cross else _FORMULA, _NUMBERS_CROSS if cross else _NUMBERS)
+        self._formula.set_note(_NOTE_CROSS if cross else _NOTE)
 
     def _show_place(self, run: TokenRun) -> None:
         shares, cell = self._stage.shares(), self._stage.cell

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studio.engine import Event, JobContext, Log, Offload, Preview, Progress, Snapshot
+from studio.host.pictures import Pixels
+from studio.models.external import is_external, open_external, provenance_of_external, with_offers
 from studio.models.opening import open_drawing
 from studio.models.provenance import provenance_of
+from studio_plugins.tokens.public_tracing import follow_public
 from studio_plugins.tokens.request import TokensRequest, quoted
 from studio_plugins.tokens.results import TokensResult, keep
-from studio_plugins.tokens.run import TokenRun, TokenStep
-from studio_plugins.tokens.tracing import TooManyMaps, picture_of, plan_of, text_model, trace
+from studio_plugins.tokens.run import Plan, TokenRun, TokenStep
+from studio_plugins.tokens.tracing import Following, TooManyMaps, followed, plan_of, text_model
 
 if TYPE_CHECKING:
     from studio.ml.diffusion.glide import TextToImage
@@ -25,8 +29,9 @@ def tokens(request: TokensRequest, ctx: JobContext) -> Running:
 
     Yields Snapshot "plan" (Plan) first, then per step Progress, Preview of x0 and Snapshot "step <i>" (TokenStep).
     Where the maps do not fit, Snapshot "smaller" holds the requests to choose from (`TooManyMaps.smaller`).
+    Where a public model cannot draw, Snapshot "offers" says what would help.
     Returns a TokensResult that is in the results store already (services["results"]), or says why it is not.
-    Raises NoText, TooManyMaps, ModelMissing, ModelUnreadable.
+    Raises NoText, TooManyMaps, ModelMissing, ModelUnreadable, ExternalError.
     """
     result = yield from live(request, ctx)
     yield Progress(request.steps, request.steps, "saving")
@@ -36,29 +41,55 @@ def tokens(request: TokensRequest, ctx: JobContext) -> Running:
 
 def live(request: TokensRequest, ctx: JobContext) -> Running:
     """As `tokens`, but nothing is kept on disk."""
+    result: TokensResult = yield from with_offers(_following(request, ctx))
+    return result
+
+
+def _following(request: TokensRequest, ctx: JobContext) -> Running:
     yield Progress(0, request.steps, "opening the model")
-    model = text_model((yield from open_drawing(request.model, ctx)))
-    yield from _remarks(request, model)
-    request = request.replace(model_sha256=model.sha256)
     try:
-        plan = plan_of(model, request)
+        run = yield from _prepare(request, ctx)
     except TooManyMaps as error:
         yield Snapshot("smaller", error.smaller)
         raise
-    yield Snapshot("plan", plan)
-    pairs = trace(model, request, plan)
+    yield Snapshot("plan", run.plan)
     kept: list[TokenStep] = []
-    seconds = 0.0
-    for i in range(request.steps):
+    picture: Pixels | None = None
+    seconds, total = 0.0, run.plan.total
+    while picture is None:
         begin = time.perf_counter()
-        record, maps = next(pairs)
-        kept.append(TokenStep(maps, picture_of(record.x0)))
+        try:
+            kept.append(next(run.steps))
+        except StopIteration as end:
+            picture = end.value
         seconds += time.perf_counter() - begin
-        yield Progress(i + 1, request.steps, f"step {i + 1} of {request.steps}")
-        yield Preview(kept[-1].x0)
-        yield Snapshot(f"step {i}", kept[-1])
-    picture = picture_of(record.x)
-    return TokensResult(request, picture, seconds, provenance_of(model, ctx), TokenRun(plan, tuple(kept)))
+        if picture is None:
+            yield Progress(len(kept), total, f"step {len(kept)} of {total}")
+            yield Preview(kept[-1].x0)
+            yield Snapshot(f"step {len(kept) - 1}", kept[-1])
+    return TokensResult(run.request, picture, seconds, run.provenance, TokenRun(run.plan, tuple(kept)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A request with the weights in use noted, what is kept of it, and the run itself."""
+
+    request: TokensRequest
+    plan: Plan
+    steps: Following
+    provenance: Mapping[str, Any]
+
+
+def _prepare(request: TokensRequest, ctx: JobContext) -> Generator[Event | Offload, Any, _Run]:
+    if (yield Offload(is_external, request.model)):
+        public = yield from open_external(request.model, ctx, offload=request.offload, tiling=request.tiling)
+        request = request.replace(public=True, model_sha256="")
+        return _Run(request, *follow_public(public, request), provenance_of_external(public, ctx))
+    model = text_model((yield from open_drawing(request.model, ctx)))
+    yield from _remarks(request, model)
+    request = request.replace(public=False, model_sha256=model.sha256)
+    plan = plan_of(model, request)
+    return _Run(request, plan, followed(model, request, plan), provenance_of(model, ctx))
 
 
 def _remarks(request: TokensRequest, model: TextToImage) -> Generator[Event, None, None]:

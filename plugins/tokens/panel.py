@@ -16,6 +16,7 @@ from studio.host.commands import Command
 from studio.host.export import Exportable
 from studio.host.panel import Panel
 from studio.host.request import RequestError, what_fits
+from studio.models.catalog import EXTERNAL
 from studio.models.shelf import Shelf
 from studio.ui.cancel_row import CancelRow
 from studio.ui.cards import EmptyState
@@ -41,7 +42,7 @@ class TokensPanel(Panel):
     # --- life ---
 
     def build(self) -> None:
-        self.shelf = Shelf(self.context.panel_dir, kinds=("text2im",))
+        self.shelf = Shelf(self.context.panel_dir, kinds=("text2im", EXTERNAL))
         problems, _forget = self.shelf.look()
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones, self.shelf.models)

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 
 from studio.host.request import Idle, Request, ui
 from studio.models.fields import (
-    Digest, Sampler, digest_field, model_field, sampler_field, scale_field, seed_field, steps_field,
+    Digest, Sampler, Waiting, digest_field, loras_field, model_field, offload_field, public_field, sampler_field,
+    scale_field, scheduler_field, seed_field, steps_field, tiling_field,
 )  # fmt: skip
 
 Layers = Literal["all", "fine", "coarse"]
@@ -36,7 +37,8 @@ class TokensRequest(Request):
     )
     model: str = model_field(
         "emoji-base",
-        "Which trained network draws: a bundled model, or the folder or file of your own. It must read text.",
+        "Which trained network draws: a bundled model, the folder or file of your own, or a public model. It must read "
+        "text.",
     )
     guidance_scale: float = scale_field(
         3.0,
@@ -68,6 +70,11 @@ class TokensRequest(Request):
         choices=HEADS,
         advanced=True,
     )
+    scheduler: str = scheduler_field()
+    loras: tuple[str, ...] = loras_field()
+    offload: Waiting = offload_field()
+    tiling: bool = tiling_field()
+    public: bool = public_field()
     model_sha256: Digest = digest_field()
 
     @property
@@ -77,12 +84,19 @@ class TokensRequest(Request):
 
     @property
     def evaluations(self) -> int:
-        """Network evaluations of the run: ε(x|y) and ε(x|∅) at each step, ε(x|∅) alone without a prompt."""
+        """Network evaluations of a run of the studio's own models: ε(x|y) and ε(x|∅) at each step, ε(x|∅) alone without
+        a prompt."""
         return self.steps * (1 if self.unconditional else 2)
 
     def without_effect(self) -> Mapping[str, Idle]:
-        idle = {"guidance_scale": Idle("Without a prompt there is nothing to guide towards.")}
-        return idle if self.unconditional else {}
+        if self.public:
+            idle = {"sampler": Idle("Public models have schedulers instead.", hidden=True)}
+        else:
+            ours = Idle("Only public models have it.", hidden=True)
+            idle = dict.fromkeys(("scheduler", "loras", "offload", "tiling"), ours)
+        if self.unconditional:
+            idle["guidance_scale"] = Idle("Without a prompt there is nothing to guide towards.")
+        return idle
 
     def smaller(self) -> list[tuple[str, TokensRequest]]:
         """The same run with fewer maps kept, each with what a button that asks for it says."""

@@ -12,7 +12,7 @@ from studio.host.imagemeta import encode_png, envelope, format_parameters
 from studio.host.pictures import Pixels, thumbnail
 from studio.host.results import ResultsStore, StoreUnwritable
 from studio.ml.diffusion.attention_maps import View
-from studio.models.fields import SAMPLERS
+from studio.models.fields import SAMPLERS, SCHEDULERS
 from studio_plugins.tokens.request import TokensRequest
 from studio_plugins.tokens.run import ATTENTION_FILE, TokenRun
 
@@ -72,7 +72,7 @@ def parameters_text(request: TokensRequest, picture: Pixels) -> str:
     return format_parameters(
         request.prompt,
         steps=request.steps,
-        sampler=SAMPLERS[request.sampler],
+        sampler=SCHEDULERS.get(request.scheduler) if request.public else SAMPLERS[request.sampler],
         guidance_scale=request.guidance_scale,
         seed=request.seed,
         size=(picture.shape[1], picture.shape[0]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ ATTENTION_FILE = "attention.npz"
 PADDING, PICTURE = "padding", "picture"
 """What stands behind the tokens in every list: all padding positions as one, and the picture's own share."""
 MAX_FILE_BYTES = 128 << 20
+Kind = Literal["joint", "cross"]
+KINDS: Mapping[Kind, str] = MappingProxyType({"joint": "Joint attention", "cross": "Cross-attention"})
 
 
 class AttentionUnreadable(ValueError):
@@ -28,11 +32,24 @@ class AttentionUnreadable(ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will keep, known before its first step: layers with the heads kept of each, the text of each token."""
+    """What a run will keep: layers with the heads kept of each, the text of each token, how many steps.
+
+    kind: whether pixels look at text and picture in one softmax (joint), or at the text alone (cross).
+    """
 
     layers: tuple[Layer, ...]
     pieces: tuple[str, ...]
     total: int
+    kind: Kind = "joint"
+
+    @property
+    def badge(self) -> str:
+        """What is captured, in a few words."""
+        heads = [layer.heads for layer in self.layers]
+        least, most = min(heads), max(heads)
+        each = "mean of the heads" if most == 1 else f"{most} heads" if least == most else f"{least}–{most} heads"
+        count = f"{len(self.layers)} layer{'s' if len(self.layers) > 1 else ''}"
+        return f"{KINDS[self.kind]}, {count}, {each}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,13 +90,15 @@ class TokenRun:
 
     def to_npz(self) -> bytes:
         """Compressed npz: `maps<i>` float16 [steps, heads, tokens + 1, h, w] of each layer, padding last; `pieces`;
-        `layers`, `sides` [layers, 2]; `t`, `x0` [steps, H, W, 3]; `total`."""
+        `layers`, `sides` [layers, 2]; `t`, `x0` [steps, H, W, 3]; `total`; `kind` where it is not "joint"."""
         if not self.steps:
             raise ValueError("a run without steps has no attention")
         layers = self.plan.layers
         arrays: dict[str, NDArray[Any]] = {
             f"maps{i}": np.stack([step.maps.maps[i] for step in self.steps]) for i in range(len(layers))
         }
+        if self.plan.kind != "joint":
+            arrays["kind"] = np.array(self.plan.kind, np.str_)
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -110,11 +129,21 @@ class TokenRun:
             raise AttentionUnreadable(text) from error
 
 
+_WAYS_OF_OURS: Mapping[str, str] = MappingProxyType({"input_blocks": "down", "output_blocks": "up"})
+_WAYS: Mapping[str, str] = MappingProxyType(
+    {"down_blocks": "down", "up_blocks": "up", "transformer_blocks": "block", "single_transformer_blocks": "single"}
+)
+
+
 def _place(name: str) -> str:
-    """A layer's name in the checkpoint ("input_blocks.3.1") in words ("down 3")."""
+    """A layer's name in the checkpoint in words: "input_blocks.3.1" is "down 3"; in diffusers' networks
+    "up_blocks.1.attentions.2.transformer_blocks.0.attn2" is "up 1.2.0", and "transformer_blocks.3.attn" "block 3"."""
     part, _, rest = name.partition(".")
-    way = {"input_blocks": "down", "output_blocks": "up"}.get(part)
-    return "middle" if way is None else f"{way} {rest.partition('.')[0]}"
+    if part in _WAYS_OF_OURS:
+        return f"{_WAYS_OF_OURS[part]} {rest.partition('.')[0]}"
+    if part in _WAYS:
+        return f"{_WAYS[part]} {'.'.join(re.findall(r'[0-9]+', name.rpartition('.')[0]))}"
+    return "middle"
 
 
 def _run(arrays: Mapping[str, NDArray[Any]], name: str) -> TokenRun:
@@ -124,11 +153,12 @@ def _run(arrays: Mapping[str, NDArray[Any]], name: str) -> TokenRun:
     pictures = x0.ndim == 4 and x0.shape[-1] == 3 and x0.dtype == np.uint8
     fitting = 0 < len(t) == len(x0) and len(names) > 0 and sides.shape == (len(names), 2)
     sized = fitting and all(_is_maps(m, len(t), len(pieces), side) for m, side in zip(maps, sides, strict=True))
-    if not (pictures and sized):
+    kind: Any = str(arrays["kind"]) if "kind" in arrays else "joint"
+    if not (pictures and sized and kind in KINDS):
         raise AttentionUnreadable(f"“{name}” is not a file of this panel; the picture is whole.")
     layers = tuple(Layer(str(layer), m.shape[1], *m.shape[3:]) for layer, m in zip(names, maps, strict=True))
     steps = tuple(TokenStep(StepMaps(i, int(t[i]), tuple(m[i] for m in maps)), x0[i]) for i in range(len(t)))
-    return TokenRun(Plan(layers, pieces, int(arrays["total"])), steps)
+    return TokenRun(Plan(layers, pieces, int(arrays["total"]), kind), steps)
 
 
 def _is_maps(maps: NDArray[Any], steps: int, tokens: int, side: NDArray[Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.models.catalog import is_checkpoint
 from studio_plugins.tokens.request import TokensRequest
+from studio_plugins.tokens.script_public import public_script, title_line
 
 _TEMPLATE = '''\
 """Where each word acts: {title}
@@ -61,12 +62,14 @@ def script(request: TokensRequest, provenance: Mapping[str, Any] | None = None) 
     """Python source. `provenance` (of a finished run) fixes device, number format and threads; without it the script
     chooses as the studio would."""
     made = provenance or {}
+    if request.public:
+        return public_script(request, made)
     imports, load = _loading(request.model)
     device, threads, digest = str(made.get("device", "")), made.get("threads"), request.model_sha256
     side = {"all": "", "fine": "max", "coarse": "min"}[request.layers]
     choice = f"side = {side}(layer.height for layer in layers)\nlayers = [x for x in layers if x.height == side]\n"
     return _TEMPLATE.format(
-        title=_title(request),
+        title=title_line(request),
         torch=made.get("torch", "version"),
         imports=imports,
         prompt=request.prompt,
@@ -92,9 +95,3 @@ def _loading(model: str) -> tuple[str, str]:
     if is_checkpoint(place):
         return _RELEASED, f"load_released(Path({str(place)!r}), DataPaths.default().cache"
     return f"from pathlib import Path\n\n{_TEXT2IM}\n", f"load_text2im(Path({str(place)!r})"
-
-
-def _title(request: TokensRequest) -> str:
-    """The prompt as part of a docstring: nothing in it may end or escape the string."""
-    words = " ".join(request.prompt.split()).replace("\\", "/").replace('"', "'")
-    return (words[:90] or "no prompt") + "."

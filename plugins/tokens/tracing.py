@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from studio.host.pictures import Pixels, to_pixels
 from studio.ml.diffusion.attention_maps import bytes_needed
 from studio_plugins.tokens.request import TokensRequest
-from studio_plugins.tokens.run import Plan
+from studio_plugins.tokens.run import Plan, TokenStep
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from studio.ml.diffusion.sampler import StepRecord
     from studio.models.opening import Drawing
 
+Following = Generator[TokenStep, None, Pixels]
+"""The steps of a run, then its picture."""
 MAX_BYTES = 64 << 20
 """Maps of one run in memory: as many as can be averaged while a slider is dragged."""
 
@@ -48,13 +50,28 @@ def text_model(model: Drawing) -> TextToImage:
 
 def plan_of(model: TextToImage, request: TokensRequest) -> Plan:
     """What the run will keep. Raises TooManyMaps."""
+    from studio.ml.diffusion.attention_capture import attention_layers
+
     ids, mask = model.tokenizer.encode(request.prompt, model.net.text.text_ctx)
     pieces = tuple(model.tokenizer.piece(token) for token in ids[: sum(mask)])
-    needed = _bytes(model, request, len(pieces))
+    layers = attention_layers(model.net, model.image_size)
+    return Plan(kept_layers(model.name, layers, len(pieces), request), pieces, request.steps)
+
+
+def kept_layers(name: str, layers: Sequence[Layer], tokens: int, request: TokensRequest) -> tuple[Layer, ...]:
+    """Those of a network's layers that a run keeps, each with the heads kept of it. Raises TooManyMaps."""
+    needed = _bytes(layers, request, tokens)
     if needed > MAX_BYTES:
-        raise _too_many(model, request, len(pieces), needed)
-    layers = (replace(layer, heads=1) if request.heads == "mean" else layer for layer in _layers(model, request))
-    return Plan(tuple(layers), pieces, request.steps)
+        raise _too_many(name, layers, request, tokens, needed)
+    chosen = _chosen(layers, request)
+    return tuple(replace(layer, heads=1) if request.heads == "mean" else layer for layer in chosen)
+
+
+def followed(model: TextToImage, request: TokensRequest, plan: Plan) -> Following:
+    """The run step by step; returns the picture. Raises ValueError."""
+    for record, maps in trace(model, request, plan):
+        yield TokenStep(maps, picture_of(record.x0))
+    return picture_of(record.x)
 
 
 def trace(model: TextToImage, request: TokensRequest, plan: Plan) -> Iterator[tuple[StepRecord, StepMaps]]:
@@ -76,25 +93,24 @@ def picture_of(x: Tensor) -> Pixels:
     return to_pixels(x[0].float().permute(1, 2, 0).cpu().numpy())
 
 
-def _layers(model: TextToImage, request: TokensRequest) -> list[Layer]:
-    from studio.ml.diffusion.attention_capture import attention_layers
-
-    layers = attention_layers(model.net, model.image_size)
+def _chosen(layers: Sequence[Layer], request: TokensRequest) -> Sequence[Layer]:
     if request.layers == "all":
         return layers
     side = (max if request.layers == "fine" else min)(layer.height for layer in layers)
     return [layer for layer in layers if layer.height == side]
 
 
-def _bytes(model: TextToImage, request: TokensRequest, tokens: int) -> int:
-    return bytes_needed(_layers(model, request), tokens, request.steps, heads=request.heads == "each")
+def _bytes(layers: Sequence[Layer], request: TokensRequest, tokens: int) -> int:
+    return bytes_needed(_chosen(layers, request), tokens, request.steps, heads=request.heads == "each")
 
 
-def _too_many(model: TextToImage, request: TokensRequest, tokens: int, needed: int) -> TooManyMaps:
-    smaller = [(text, other, _bytes(model, other, tokens)) for text, other in request.smaller()]
+def _too_many(
+    name: str, layers: Sequence[Layer], request: TokensRequest, tokens: int, needed: int
+) -> TooManyMaps:
+    smaller = [(text, other, _bytes(layers, other, tokens)) for text, other in request.smaller()]
     fitting = [(f"{text} ({_mib(size)})", other) for text, other, size in smaller if size <= MAX_BYTES]
     told = (
-        f"The maps of {tokens} tokens over {request.steps} steps of “{model.name}” would need {_mib(needed)}, and "
+        f"The maps of {tokens} tokens over {request.steps} steps of “{name}” would need {_mib(needed)}, and "
         f"{_mib(MAX_BYTES)} is the most. {'Keep fewer of them, or take' if fitting else 'Take'} fewer steps."
     )
     return TooManyMaps(told, fitting)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio import __version__
 from studio.engine import Event, JobContext, Offload, Progress, Snapshot
+from studio.ml.diffusion.external.schedulers import DIFFUSION, FLOW
+from studio.models.catalog import ModelInfo
+from studio.models.fields import SCHEDULERS
 
 if TYPE_CHECKING:
     from studio.ml.diffusion.external.asked import Lora
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from studio.ml.diffusion.external.memory import Offload as Waiting
     from studio.ml.diffusion.external.model import ExternalModel
 
+_FLOW_FAMILIES = ("sd3", "flux")
 Result = TypeVar("Result")
 
 
@@ -69,6 +73,13 @@ def with_offers(running: Generator[Event | Offload, Any, Result]) -> Generator[E
 def offered_changes(offers: Sequence[Offer]) -> list[tuple[str, dict[str, Any]]]:
     """(words for a button, changes to a request) of each offer; a request's fields are those of `fields`."""
     return [(offer.text, _changes(offer)) for offer in offers]
+
+
+def scheduler_choices(model: ModelInfo | None) -> list[tuple[str, str]]:
+    """(name, label) of the schedulers to offer for a public model, by its family; others can draw with some of all."""
+    family = model.family if model is not None else ""
+    fitting = [*FLOW] if family in _FLOW_FAMILIES else [*DIFFUSION, *(FLOW if family == "other" else ())]
+    return [(name, SCHEDULERS[name]) for name in ("default", *fitting)]
 
 
 def lora_of(text: str) -> Lora:

@@ -15,7 +15,7 @@ from studio.host.results import ResultsStore
 from studio.ml.diffusion.external.errors import DeviceFull, ExternalError, Offer
 from studio.ml.diffusion.external.model import THREAD, ExternalModel
 from studio.models.catalog import EXTERNAL, ModelUnreadable
-from studio_plugins.generate.choices import scheduler_choices
+from studio.models.external import scheduler_choices
 from studio_plugins.generate.jobs import generate, live
 from studio_plugins.generate.keeping import parameters_text
 from studio_plugins.generate.public_drawing import asked

@@ -117,7 +117,7 @@ def test_out_of_memory_offers_fewer_maps(qtbot, room, monkeypatch):
             raise MemoryError
         return real(model, request, plan)
 
-    monkeypatch.setattr("studio_plugins.tokens.jobs.trace", hungry)
+    monkeypatch.setattr("studio_plugins.tokens.tracing.trace", hungry)
     panel = room.open()
     panel.draw()
     qtbot.waitUntil(lambda: panel.last_message is not None and panel.last_message.level == "error", timeout=LONG)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.engine import JobContext, Log, Preview, Progress, Snapshot, run_inline
+from studio.engine import JobContext, Log, Offload, Preview, Progress, Snapshot, run_inline
 from studio.host.imagemeta import read_metadata
 from studio.host.request import RequestError
 from studio.host.results import ResultsStore
@@ -177,11 +177,11 @@ def test_a_result_that_cannot_be_saved_comes_back_whole(tmp_path: Path):
 def test_a_cancelled_run_leaves_the_network_as_it_was(monkeypatch):
     context = JobContext()
     job = live(BASE, context)
-    offloaded = next(item for item in job if not isinstance(item, Progress))
-    model = offloaded.fn(*offloaded.args, **offloaded.kwargs)
-    item = job.send(model)
+    item, model = next(job), None
     while not (isinstance(item, Snapshot) and item.name == "step 0"):
-        item = next(job)
+        answer = item.fn(*item.args, **item.kwargs) if isinstance(item, Offload) else None
+        model = model or answer  # whether it is a public model is asked first: it is not
+        item = job.send(answer)
     job.close()
     assert all(block.capture is None for _, block in model.net.attention_blocks())
 
