@@ -27,8 +27,9 @@ _UNSAVED = "{} The result is still here: apply it, or export the picture."
 class Desk(TaskDesk):
     """Signals: `opened` (opening.Opened), `begun` (CanvasOrder), `viewed` (View), `previewed` (the region with what is
     drawn in it [N, h, w, 3], which method), `stepped` (Painted), `painted` (CanvasOrder, Drawn), `compared`
-    (MethodsResult), `ended` when a run leaves nothing more to show, `seen` (Seen or None), `read_back` (Reread), `recalled` (Recalled),
-    `scripted` (text), `relieved` (changes to the request that would help), `answered` (any other result).
+    (MethodsResult), `ended` when a run leaves nothing more to show, `seen` (Seen or None), `read_back` (Reread),
+    `recalled` (Recalled), `scripted` (text), `relieved` (changes to the request that would help), `answered` (any other
+    result).
     """
 
     opened = Signal(object)

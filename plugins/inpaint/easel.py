@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +51,7 @@ class Easel(QObject):
         self._pause.timeout.connect(self._ask)
         for changed in (document.changed, document.resized, controls.changed):
             changed.connect(self.look)
+        controls.changed.connect(self._show_formula)
         desk.seen.connect(self._show_seen)
         desk.begun.connect(self._begin)
         desk.viewed.connect(self._take_view)
@@ -82,18 +82,13 @@ class Easel(QObject):
         """Something changed: soon ask what the network sees now."""
         if not self._pause.isActive():
             self._pause.start()
-        self._show_formula()
 
     def _ask(self) -> None:
         request = self._controls.valid_request()
         if request is None or self._document.is_empty or not self._controls.size:
             self._insight.show_seen(None)
             return
-        begin = time.perf_counter()
-        shot = self.camera.shot()
-        # Copying a large mask must not make the brush stutter: it takes a twentieth of the time at most.
-        self._pause.setInterval(max(_LOOK_PAUSE_MS, round(20_000 * (time.perf_counter() - begin))))
-        self._desk.look(LookOrder(request, shot, self._controls.size, self._controls.native))
+        self._desk.look(LookOrder(request, self.camera.glance(), self._controls.size, self._controls.native))
 
     def _show_seen(self, seen: Seen | None) -> None:
         self._insight.show_seen(seen)

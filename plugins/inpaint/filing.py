@@ -26,7 +26,8 @@ Settings = Callable[[], Mapping[str, Any]]
 
 
 class Filing(QObject):
-    """Follows one document at a time. `request` and `view` give what the panel adds to it, as JSON data.
+    """Follows one document at a time. `request` and `view` give what the panel adds to it, as JSON data;
+    `busy` says whether a stroke is under way, which taking a copy would disturb.
 
     Signals: `changed` (title, file or marker), `shown` (DocumentContent: it was opened, canvas and versions show it),
     `found` (Recovery, of another window that ended unexpectedly), `said` (text, level).
@@ -38,11 +39,12 @@ class Filing(QObject):
     said = Signal(str, str)
 
     def __init__(
-        self, desk: Desk, document: CanvasDocument, versions: Versions, request: Settings, view: Settings
-    ) -> None:
+        self, desk: Desk, document: CanvasDocument, versions: Versions, request: Settings, view: Settings,
+        busy: Callable[[], bool],
+    ) -> None:  # fmt: skip
         super().__init__(desk)
         self._desk, self._document, self._versions = desk, document, versions
-        self._request, self._view = request, view
+        self._request, self._view, self._busy = request, view, busy
         self._root = DataPaths.default().recovery
         self._autosave: AutoSave | None = None
         self._keeping: Task | None = None
@@ -158,7 +160,7 @@ class Filing(QObject):
         """Bring the recovery copy up to date, in a job."""
         if not self.unsaved or self._autosave is None:
             return
-        if self._keeping is not None and not self._keeping.state.ended:
+        if self._busy() or (self._keeping is not None and not self._keeping.state.ended):
             self._timer.start()
             return
         self._kept = self._revision

@@ -64,7 +64,10 @@ class InpaintPanel(Panel):
         self.methods = MethodsPage(self.zones)
         self.strip = Strip(self.versions, self.zones)
         self.insight = Insight(self.zones, self.document)
-        self.filing = Filing(self.desk, self.document, self.versions, self._request_state, self._view_state)
+        self.filing = Filing(
+            self.desk, self.document, self.versions, self._request_state, self._view_state,
+            lambda: self.canvas.view.busy,
+        )  # fmt: skip
         self.intake = Intake(self, self.desk, self.filing, self.document, self.versions, self.controls)
         self.bar = StageBar(self.zones, self._document_menu(), self)
         self.easel = Easel(
@@ -216,7 +219,7 @@ class InpaintPanel(Panel):
     def _moved(self, left: int, top: int) -> None:
         if min(left, top) >= 0 and self.controls.form.value().mode in ("replace", "remove"):
             self.controls.form.set_fields({"mode": "extend"})
-            self.message("The new area is selected, besides what was: Paint draws it. Describe the whole scene.", "info")
+            self.message("The new area is selected, besides what was: Paint draws it.", "info")
 
     def _begun(self, order: CanvasOrder) -> None:
         self._show_page(self.methods if isinstance(order.request, MethodsRequest) else self.canvas)

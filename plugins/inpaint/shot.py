@@ -44,7 +44,7 @@ class Shot:
         flat, mask, hints = self._parts
         width, height = self._size
         empty = np.zeros((height, width), np.uint8)
-        return InpaintInputs(flat.picture(), empty if mask is None else mask, hints)
+        return InpaintInputs(flat.picture(), empty if mask is None else mask.copy(), hints)
 
     def release(self) -> None:
         """Let go of the pixels."""
@@ -64,6 +64,12 @@ class Camera:
         if self._flat is None or self._flat[0] is not document.layers:
             self._flat = (document.layers, Flat(document.layers, document.width, document.height))
         return self._flat[1]
+
+    def glance(self) -> Shot:
+        """For a look while one paints, at no cost: mask and hints are read by the job, perhaps in mid-stroke."""
+        document = self._document
+        painted = {target: document.raster(target) if document.is_painted(target) else None for target in Target}
+        return Shot(self.flat(), painted[Target.MASK], painted[Target.HINTS], (document.width, document.height))
 
     def shot(self) -> Shot:
         """The document as it is now."""
