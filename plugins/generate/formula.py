@@ -123,11 +123,12 @@ def _note(request: GenerateRequest, kinds: tuple[GuidanceKind, ...], away: str) 
         if request.public and not request.unconditional:
             return f"Nothing guides. {_PUBLIC}"
         return _NOTHING if request.unconditional else "Nothing guides: the network is used as it is."
-    said = [f"Δ = ε(x|y) − ε(x|{away})."] if "classifier-free" in kinds else []
-    said += ["n is the negative prompt."] if away == "n" else []
-    said += ["f and g are CLIP's picture and text, τ its logit scale."] if {"clip", "clip-x0"} & {*kinds} else []
+    negative = ["n is the negative prompt."] if away == "n" else []
     if request.public:
-        return " ".join([*said, _PUBLIC])
+        return " ".join([*negative, _PUBLIC])
+    said = [f"Δ = ε(x|y) − ε(x|{away})."] if "classifier-free" in kinds else []
+    said += negative
+    said += ["f and g are CLIP's picture and text, τ its logit scale."] if {"clip", "clip-x0"} & {*kinds} else []
     said += [_DDPM] if {*GRADIENTS} & {*kinds} and request.sampler == "ddpm" else []
     return " ".join([*said, _LENGTHS])
 
