@@ -33,6 +33,7 @@ from studio.ui.wheel import WHEELED
 
 _TICKS = 200  # of the slider for sizes, which is logarithmic
 _MOST_PIXELS = 512
+_ARROWS = 46  # pixels of a number's field beside its text
 _SHAPES = (ToolName.LASSO, ToolName.RECTANGLE, ToolName.ELLIPSE, ToolName.FLOOD)
 
 
@@ -44,11 +45,12 @@ class Amount(QWidget):
         self._most, self._logarithmic = most, logarithmic
         self._slider = QSlider(Qt.Orientation.Horizontal, self)
         self._slider.setRange(0 if logarithmic else least, _TICKS if logarithmic else most)
-        self._slider.setFixedWidth(84)
+        self._slider.setFixedWidth(64)
         self._number = QSpinBox(self)
         self._number.setRange(least, most)
         self._number.setSuffix(f" {unit}")
         self._number.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._number.setFixedWidth(self.fontMetrics().horizontalAdvance(f"{most} {unit}") + _ARROWS)
         for editor, kind in ((self._slider, "slider"), (self._number, "number")):
             editor.setToolTip(tip)
             editor.setAccessibleName(f"{label}, {kind}")
