@@ -33,6 +33,9 @@ from studio_plugins.tokens.run import ATTENTION_FILE
 from studio_plugins.tokens.script import script
 from studio_plugins.tokens.stage import Stage
 
+FOLLOWED = ("sd1", "sd2", "sdxl", "sdxl-refiner", "sd3", "flux", "pixart")
+"""Families of public models whose attention to words can be told from that to pixels."""
+
 
 class TokensPanel(Panel):
     """Controls on the left, words and maps in the middle, the shares in numbers on the right."""
@@ -42,7 +45,7 @@ class TokensPanel(Panel):
     # --- life ---
 
     def build(self) -> None:
-        self.shelf = Shelf(self.context.panel_dir, kinds=("text2im", EXTERNAL))
+        self.shelf = Shelf(self.context.panel_dir, kinds=("text2im", EXTERNAL), families=FOLLOWED)
         problems, _forget = self.shelf.look()
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones, self.shelf.models)

@@ -32,15 +32,23 @@ _MAX_MODELS = 200
 class Shelf:
     """`models` to choose from. `look` finds them, `add` puts an opened one on, `save` remembers the opened ones.
 
-    folder: the panel's own. ability: what public models must be able to do to be offered. `save` may run on another
-    thread than the rest: what it writes is replaced as a whole, never changed.
+    folder: the panel's own. ability: what public models must be able to do to be offered; families: of which they
+    must be, None any. `save` may run on another thread than the rest: what it writes is replaced as a whole, never
+    changed.
     """
 
-    def __init__(self, folder: Path, *, kinds: Collection[str] = DRAWS, ability: str = "text2im") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        kinds: Collection[str] = DRAWS,
+        ability: str = "text2im",
+        families: Collection[str] | None = None,
+    ) -> None:
         self.own = folder / "models"
         self.models: list[ModelInfo] = []
         self._kinds = kinds
-        self._ability = ability
+        self._ability, self._families = ability, families
         self._old_list = folder / "opened.json"
         """Where studios before kept what was opened in this panel."""
         self._opened: tuple[ModelInfo, ...] = ()
@@ -67,7 +75,10 @@ class Shelf:
         return problems, old or bool(forgotten)
 
     def _takes(self, info: ModelInfo) -> bool:
-        return info.kind in self._kinds and (info.kind != EXTERNAL or self._ability in info.abilities)
+        if info.kind != EXTERNAL:
+            return info.kind in self._kinds
+        known = self._families is None or info.family in self._families
+        return EXTERNAL in self._kinds and known and self._ability in info.abilities
 
     def add(self, info: ModelInfo) -> ModelInfo:
         """Offer an opened model; the one offered already if it is the same folder."""

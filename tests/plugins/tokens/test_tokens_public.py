@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,13 @@ from studio.engine import JobContext, Preview, Snapshot, run_inline
 from studio.host.results import ResultsStore
 from studio.ml.diffusion.attention_maps import View
 from studio.ml.diffusion.external.errors import ExternalError
+from studio.models import catalog
 from studio.models.catalog import EXTERNAL, ModelInfo
+from studio.models.library.holding import Holding
+from studio.models.shelf import Shelf
 from studio_plugins.tokens import tracing
 from studio_plugins.tokens.jobs import live, tokens
+from studio_plugins.tokens.panel import FOLLOWED
 from studio_plugins.tokens.request import TokensRequest
 from studio_plugins.tokens.run import TokenRun, _place
 from studio_plugins.tokens.script import script
@@ -102,6 +107,21 @@ def test_what_cannot_be_asked_is_said(pipelines):
 )  # fmt: skip
 def test_layers_are_named_by_where_they_are(name, place):
     assert _place(name) == place
+
+
+def test_only_models_that_can_be_followed_are_offered(tmp_path, monkeypatch):
+    found = [held("one", "sdxl"), held("two", "other"), held("three", "flux", ())]
+    monkeypatch.setattr(catalog, "remembered", lambda: found)
+    shelf = Shelf(tmp_path, kinds=("text2im", EXTERNAL), families=FOLLOWED)
+    shelf.look()
+    assert [info.title for info in shelf.models if info.kind == EXTERNAL] == ["one"]
+    everything = Shelf(tmp_path, kinds=("text2im", EXTERNAL))
+    everything.look()
+    assert [info.title for info in everything.models if info.kind == EXTERNAL] == ["one", "two"]
+
+
+def held(title, family, abilities=("text2im",)):
+    return Holding(Path(title), title, "folder", "pipeline", family=family, abilities=abilities)
 
 
 def test_the_panel_follows_the_words_of_a_public_model(room, pipelines):
