@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QMimeData, QObject
+from PySide6.QtCore import QMimeData, QObject, QTimer
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog
 
@@ -96,14 +96,15 @@ class Intake(QObject):
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
         """Settings of a run, and its picture, selection and versions; or only a picture, sent from elsewhere."""
         if set(request) == {"picture"}:
-            self.open(Path(str(request["picture"])))
+            path = Path(str(request["picture"]))
+            QTimer.singleShot(0, self, lambda: self.open(path))  # what it may ask comes after what the window says
             return []
         if kind not in (InpaintRequest.kind, MethodsRequest.kind):
             return [f"Inpaint does not take settings of kind “{kind}”"]
         found, notes = what_fits(InpaintRequest, request)
         self._controls.show_request(found)
         order = FindOrder(kind, dict(request))
-        self._guarded(lambda: self._desk.recall(order))
+        QTimer.singleShot(0, self, lambda: self._guarded(lambda: self._desk.recall(order)))
         return notes
 
     # --- answering ---

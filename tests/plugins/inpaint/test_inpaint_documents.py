@@ -179,3 +179,12 @@ def test_a_document_of_a_stranger_may_lack_what_the_panel_adds(qtbot, room, phot
     write_document(tmp_path / "strange.glassbox", content)
     panel = opened(qtbot, room, tmp_path / "strange.glassbox")
     assert (panel.document.flattened() == photo_file[1]).all() and read_document(tmp_path / "strange.glassbox") == content
+
+
+def test_what_the_history_sends_never_replaces_changes_unasked(qtbot, room, photo_file, tmp_path):
+    panel = opened(qtbot, room, photo_file[0])
+    Image.fromarray(photo_file[1][:20]).save(tmp_path / "other.png")
+    panel.restore_request("inpaint", {"picture": str(tmp_path / "other.png")})
+    qtbot.waitUntil(lambda: said(panel, "photo", "not saved"), timeout=END)
+    press(panel, "Go on without saving")
+    qtbot.waitUntil(lambda: panel.document.height == 20, timeout=END)
