@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QTextBrowser, QWidget
@@ -14,6 +16,8 @@ from studio.ui.theme import theme
 from studio_plugins.models.items import Item, Place
 from studio_plugins.models.library_words import abilities_text, kind_text, state_text
 
+_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img\b[^>]*>", re.IGNORECASE)
+"""Pictures of a card lie on the web or were not fetched: nothing of them could be shown."""
 _NO_CARD = {
     "opened": "This file was opened where it lies and brings no card. Import it to have it verified and described.",
     "imported": "The card of this model (MODEL_CARD.md) was removed from its folder.",
@@ -45,7 +49,7 @@ class CardPage(QTextBrowser):
         """The makers' own card, read meanwhile, below what is told of the model on show."""
         value = self._item.value if self._item is not None else None
         if isinstance(value, Holding) and value.card == path:
-            self._text = f"{_head(value)}\n\n---\n\n{split_card(card)[1]}"
+            self._text = f"{_head(value)}\n\n---\n\n{_PICTURE.sub('', split_card(card)[1])}"
             self._render()
 
     def _render(self) -> None:

@@ -14,9 +14,10 @@ from studio_plugins.models.checksums import Digest
 
 
 class FileTools(QWidget):
-    """Signals: `digest_wanted` (of this place), `cancelled`."""
+    """Signals: `digest_wanted`, `conversion_wanted` (of this place), `cancelled`."""
 
     digest_wanted = Signal(object)
+    conversion_wanted = Signal(object)
     cancelled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -30,6 +31,10 @@ class FileTools(QWidget):
         self.open.clicked.connect(lambda _checked=False: self._open())
         self.compute = QPushButton("Compute SHA-256", self)
         self.compute.clicked.connect(lambda _checked=False: self._press())
+        self.convert = QPushButton("Convert to safetensors", self)
+        self.convert.setToolTip("Write the tensors of the pickle beside it; nothing in it is run, and it stays as it is")
+        self.convert.clicked.connect(lambda _checked=False: self.conversion_wanted.emit(self._place))
+        self.convert.hide()
         self.text = QLabel(self)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -42,11 +47,13 @@ class FileTools(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_S)
         layout.addLayout(row)
+        layout.addWidget(self.convert)
         layout.addWidget(self.text)
 
-    def show_place(self, place: Path) -> None:
-        """Turn to a model."""
+    def show_place(self, place: Path, *, pickled: bool = False) -> None:
+        """Turn to a model; one that is pickled can be converted."""
         self._place = place
+        self.convert.setVisible(pickled)
         self._show()
 
     def show_progress(self, share: float, text: str) -> None:

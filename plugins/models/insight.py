@@ -81,7 +81,7 @@ class Insight:
         texts = {f"{what}, single": f"about {size_text(holding.memory(4))}", f"{what}, half": f"about {size_text(holding.memory(2))}"}
         self.memory.set_facts(texts, dict.fromkeys(texts, tip))
         self.state.setText(holding_text(holding))
-        self.files.show_place(holding.place)
+        self.files.show_place(holding.place, pickled=holding.pickled)
 
     def _panels(self, kind: str, usable: bool = True) -> str:
         """The panels of this window that open a kind of model."""

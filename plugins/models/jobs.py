@@ -60,6 +60,21 @@ def read_card(path: str, ctx: JobContext) -> Steps:
     return path, text
 
 
+def convert_pickles(place: Path, ctx: JobContext) -> Steps:
+    """Write the tensors of a pickle, or of all of a folder, as safetensors beside it; the pickles stay.
+
+    In a process of its own: a file that is shortened while it is mapped ends that one. Returns the new files; raises
+    ExternalError, WeightsError, OffloadFailed, FileUnwritable.
+    """
+    yield Progress(0, 1, "looking for pickles")
+    files: list[Path] = yield Offload(_pickles, place)
+    made = []
+    for i, file in enumerate(files):
+        yield Progress(i, len(files), f"converting {file.name}")
+        made.append((yield Offload(_converted, file, process=True)))
+    return tuple(made)
+
+
 def download_model(request: DownloadRequest, ctx: JobContext) -> Steps:
     """Download files of a model from Hugging Face. Returns Downloaded; raises HubError, NotEnoughSpace, FileUnwritable."""
     files = request.files
@@ -68,6 +83,21 @@ def download_model(request: DownloadRequest, ctx: JobContext) -> Steps:
         files = tuple(file.name for file in offer.listing.files if file.wanted)
     found: Downloaded = yield from download(request.repo, request.revision, files, ctx)
     return found
+
+
+def _pickles(place: Path) -> list[Path]:
+    from studio.ml.diffusion.external.conversion import pickles_in
+
+    return [place] if place.is_file() else pickles_in(place)
+
+
+def _converted(file: Path) -> Path:
+    from studio.ml.diffusion.external.conversion import convert_pickle
+
+    try:
+        return convert_pickle(file)
+    except OSError as error:
+        raise FileUnwritable(file, error) from error
 
 
 def _text_of(path: Path) -> str:

@@ -18,12 +18,13 @@ from studio_plugins.models.request import DownloadRequest
 class LibraryDesk(QObject):
     """Submits jobs and passes on what they answer.
 
-    `folders_changed`; `card_read` path and text; `digested` place and Digests; `digesting` share and text; `offered`
+    `folders_changed`; `converted` the new files; `card_read` path and text; `digested` place and Digests; `digesting` share and text; `offered`
     Offer; `downloading` share and text; `downloaded` Downloaded, or None when it was cancelled or failed;
     `said` text, level, details.
     """
 
     folders_changed = Signal()
+    converted = Signal(object)
     card_read = Signal(str, str)
     digesting = Signal(float, str)
     digested = Signal(object, object)
@@ -39,6 +40,7 @@ class LibraryDesk(QObject):
         self._card: Task | None = None
         self._digest: Task | None = None
         self._digest_of = Path()
+        self._converting: Task | None = None
         self._asking: Task | None = None
         self._fetching: Task | None = None
 
@@ -63,6 +65,10 @@ class LibraryDesk(QObject):
         """Compute the digests of a model's weights."""
         self._digest_of = place
         self._digest = self._submit(checksums.checksums, place, title=f"SHA-256 of {place.name}", replace="digest")
+
+    def convert(self, place: Path) -> None:
+        """Write a model's pickles as safetensors beside them."""
+        self._converting = self._submit(jobs.convert_pickles, place, title=f"Convert {place.name}", replace="convert")
 
     def look_up(self, repo: str) -> None:
         """List what can be downloaded; nothing is fetched."""
@@ -98,12 +104,14 @@ class LibraryDesk(QObject):
 
     def _ended(self, task: Task, event: Done | Failed | Cancelled) -> None:
         result: Any = event.result if isinstance(event, Done) else None
-        if task not in (self._folders, self._card, self._digest, self._asking, self._fetching):
+        if task not in (self._folders, self._card, self._digest, self._converting, self._asking, self._fetching):
             return
         if isinstance(event, Failed):
             self.said.emit(event.error.message, "error", event.error.details)
         if task is self._folders and result is not None:
             self.folders_changed.emit()
+        elif task is self._converting and result is not None:
+            self.converted.emit(result)
         elif task is self._card and result is not None:
             self.card_read.emit(*result)
         elif task is self._digest:

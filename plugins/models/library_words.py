@@ -59,7 +59,8 @@ PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "upsample-inpaint": ("inpaint",),
         "clip": ("generate", "guidance"),
         "classifier": ("generate", "guidance"),
-        "pipeline": ("inpaint",),
+        "pipeline": ("generate", "inpaint"),
+        "checkpoint": ("generate", "inpaint"),
     }
 )
 """Kind of a model -> ids of the panels that open it."""
@@ -84,7 +85,9 @@ def state_word(holding: Holding) -> str:
     """Whether it can be used, in a word."""
     if holding.missing:
         return "incomplete"
-    return "refused" if holding.refused else "complete"
+    if holding.refused:
+        return "refused"
+    return "complete" if holding.usable else "lacks settings"
 
 
 def state_text(holding: Holding) -> str:
@@ -94,7 +97,17 @@ def state_text(holding: Holding) -> str:
         lines.append("Incomplete: download it again, or put back what is missing.\n" + "\n".join(f"✗ {text}" for text in holding.missing))
     if holding.refused:
         lines.append(holding.refused)
+    if holding.kind == "checkpoint":
+        lines.append(f"Opened with the settings of {holding.settings}." if holding.settings else _no_settings(holding))
     return "\n".join(lines) or "✓ Complete: every file it names is here and whole."
+
+
+def _no_settings(holding: Holding) -> str:
+    return (
+        f"✗ Such a file holds weights alone. How its networks are built is told by a diffusers folder of the same family "
+        f"({title_of(holding.family) or 'unknown'}), of which only the small files are needed: download those, or put such "
+        "a folder beside the file."
+    )
 
 
 def abilities_text(abilities: tuple[str, ...]) -> str:

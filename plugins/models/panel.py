@@ -15,7 +15,7 @@ from studio.host.commands import Command
 from studio.host.context import PanelContext
 from studio.host.export import Exportable
 from studio.host.panel import Panel
-from studio.models.downloading import Downloaded, Offer
+from studio.models.downloading import Downloaded
 from studio.models.importing import Outcome
 from studio.models.inventory import Entry, Inventory, inventory
 from studio.models.library.holding import Holding
@@ -27,6 +27,7 @@ from studio_plugins.models.card_page import CardPage
 from studio_plugins.models.desk import Desk
 from studio_plugins.models.download_page import DownloadPage
 from studio_plugins.models.dropping import dropped_folders
+from studio_plugins.models.fetching import Fetching
 from studio_plugins.models.import_page import ImportPage
 from studio_plugins.models.insight import Insight
 from studio_plugins.models.items import Item, Place, items_of
@@ -35,7 +36,7 @@ from studio_plugins.models.library_desk import LibraryDesk
 from studio_plugins.models.model_list import ModelList
 from studio_plugins.models.request import DownloadRequest, ImportRequest
 from studio_plugins.models.tables import digests_table, library_table
-from studio_plugins.models.words import files_table, models_table, size_text
+from studio_plugins.models.words import files_table, models_table, summary_text
 
 _IMPORT, _ADD, _DOWNLOAD = "Import released checkpoints…", "Add a folder…", "Download…"
 _REMOVE, _FORGET = "Remove this model…", "Take this folder off the list"
@@ -118,19 +119,18 @@ class ModelsPanel(Panel):
         page.back.connect(self.show_models)
         page.looked_at.connect(self._show_row)
         library, hub, files = self.library, self.hub, self.insight.files
+        self.fetching = Fetching(library, hub, self)
         library.said.connect(self.message)
         library.folders_changed.connect(desk.list_models)
         library.card_read.connect(self.card.add_card)
         library.digesting.connect(files.show_progress)
         library.digested.connect(files.show_digests)
-        library.offered.connect(self._show_offer)
-        library.downloading.connect(hub.show_progress)
-        library.downloaded.connect(self._downloaded)
+        library.converted.connect(self._converted)
         files.digest_wanted.connect(library.digest)
         files.cancelled.connect(library.cancel_digest)
-        hub.asked.connect(self._look_up)
-        hub.wanted.connect(self.download)
-        hub.cancelled.connect(library.cancel_download)
+        files.conversion_wanted.connect(library.convert)
+        self.fetching.fetched.connect(self._fetched)
+        self.fetching.said.connect(self.message)
         hub.back.connect(self.show_models)
 
     def _register(self) -> None:
@@ -198,6 +198,9 @@ class ModelsPanel(Panel):
             self.stage.setCurrentWidget(self.empty)
 
     def _show_models(self, found: Inventory) -> None:
+        offered = {holding.place for holding in found.holdings if holding.usable}
+        if self.entries and offered != {holding.place for holding in self.holdings if holding.usable}:
+            self._tell_others()
         self.entries, self.holdings = found.entries, found.holdings
         self._listing = True
         self.list.show_items(items_of(found))
@@ -290,26 +293,14 @@ class ModelsPanel(Panel):
         self.insight.show_item(None)
         self.hub.repo.setFocus()
 
-    def _look_up(self, repo: str) -> None:
-        self.message("")
-        self.library.look_up(repo)
-
-    def _show_offer(self, offer: Offer | None) -> None:
-        self.hub.show_offer(offer)
-
-    def download(self, request: DownloadRequest) -> None:
-        """Fetch what was ticked."""
-        self.message("")
-        self.hub.set_busy(self.library.download(request))
-
-    def _downloaded(self, found: Downloaded | None) -> None:
-        self.hub.set_busy(False)
-        if found is None:
-            self.library.look_up(self.hub.repo.text().strip())  # how much of it is here now
-            return
-        self.message(f"“{found.repo}” is here: {size_text(found.nbytes)} were fetched, and every large file proved by its digest.", "success")
+    def _fetched(self, found: Downloaded) -> None:
         self._wanted = str(found.folder)
         self.stage.setCurrentWidget(self.card)
+        self.desk.list_models()
+
+    def _converted(self, files: Sequence[Path]) -> None:
+        made = ", ".join(file.name for file in files)
+        self.message(f"Converted: {made} lies beside the pickle now." if made else "There was nothing to convert.", "success")
         self.desk.list_models()
 
     # --- import ---
@@ -363,7 +354,7 @@ class ModelsPanel(Panel):
             self._show_outcome(outcome)  # snapshots come only while the panel is visible
         self.page.set_busy(False)
         if found is not None:
-            self.message(*_summary(found))
+            self.message(*summary_text(found.outcomes, found.unkept))
             good = [outcome.model for outcome in found.outcomes if outcome.model]
             self._wanted = good[0] if good else self._wanted
         self._tell_others()
@@ -381,15 +372,3 @@ def _button(parent: QWidget, text: str, pressed: Callable[[], None], tip: str) -
     button.setToolTip(tip)
     button.clicked.connect(lambda _checked=False: pressed())
     return button
-
-
-def _summary(found: Imported) -> tuple[str, str]:
-    """What to say of an import, and how loudly."""
-    good = [outcome for outcome in found.outcomes if outcome.model]
-    bad = len(found.outcomes) - len(good)
-    text = f"{len(good)} model{'s' if len(good) != 1 else ''} imported and verified; every panel offers them now."
-    if bad:
-        text += f" {bad} could not be imported: the reason is in its row."
-    if found.unkept:
-        text += f" The report is not in History. {found.unkept}"
-    return text, "warning" if bad or found.unkept else "success"

@@ -95,3 +95,15 @@ def files_table(rows: Sequence[Row], outcomes: Mapping[str, Outcome]) -> Table:
             ],
         }
     )
+
+
+def summary_text(outcomes: Sequence[Outcome], unkept: str) -> tuple[str, str]:
+    """What to say of an import, and how loudly."""
+    good = [outcome for outcome in outcomes if outcome.model]
+    bad = len(outcomes) - len(good)
+    text = f"{len(good)} model{'s' if len(good) != 1 else ''} imported and verified; every panel offers them now."
+    if bad:
+        text += f" {bad} could not be imported: the reason is in its row."
+    if unkept:
+        text += f" The report is not in History. {unkept}"
+    return text, "warning" if bad or unkept else "success"

@@ -21,7 +21,7 @@ DRAWS = ("text2im", "class-conditional", "unconditional")
 KINDS = (*DRAWS, "upsample", "inpaint", "upsample-inpaint", "clip", "classifier")
 """Kinds of models of the studio's own; those in DRAWS make a picture from a prompt, a class or nothing."""
 EXTERNAL, TRANSFORMERS = "external", "transformers"
-"""Kinds of the library: diffusers pipelines, and folders of the transformers library."""
+"""Kinds of the library: pipelines (diffusers folders and checkpoints in one file), and transformers folders."""
 _MAX_CONFIG = 4 << 20
 _WEIGHTS = "model*.safetensors"
 CHECKPOINTS = (".pt", ".safetensors")
@@ -190,7 +190,7 @@ def _in_library() -> Iterator[ModelInfo]:
                 continue  # the Models panel says so
             if info is not None:
                 yield info
-        elif holding.usable and holding.kind in ("pipeline", "transformers"):
+        elif holding.usable and holding.kind in ("pipeline", "checkpoint", "transformers"):
             yield info_of(holding)
 
 

@@ -45,11 +45,15 @@ class Holding:
     revision: str = ""
     missing: tuple[str, ...] = ()
     refused: str = ""
+    pickled: bool = False
+    """Whether it is refused for weights that are pickles, which can be converted."""
+    settings: str = ""
+    """The diffusers folder whose small files say how a checkpoint in one file is built; "" where none is here."""
 
     @property
     def usable(self) -> bool:
         """Whether all of it is here and nothing speaks against opening it."""
-        return not self.missing and not self.refused
+        return not self.missing and not self.refused and (self.kind != "checkpoint" or bool(self.settings))
 
     @property
     def count(self) -> int:

@@ -73,6 +73,7 @@ def recognise_pipeline(folder: Path, title: str, source: Source) -> Holding:
         formats=_formats(parts),
         peak=_peak(family, parts),
         missing=tuple(text for part in needed for text in part.weights.missing),
+        pickled=bool(refused),
         refused=refused or _other_code(index) or ("" if abilities else _no_panel(made_by)),
     )
 

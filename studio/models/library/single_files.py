@@ -143,4 +143,4 @@ def _pickle(path: Path, title: str, source: Source) -> Holding | None:
         head = file.read(4)
     if head != _ZIP and head[:1] != _PICKLE:
         return None
-    return Holding(path, title, source, "pickle", refused=pickle_words(path.name))
+    return Holding(path, title, source, "pickle", refused=pickle_words(path.name), pickled=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from studio.host import atomic
 from studio.host.atomic import FileUnwritable
 from studio.host.paths import DataPaths
+from studio.ml.diffusion.external.single_file import find_settings
 from studio.ml.diffusion.safetensors_header import Header, HeaderUnreadable, read_header
 from studio.models.library.cards import card_file, licence_of
 from studio.models.library.holding import Holding, Source
@@ -29,7 +30,7 @@ from studio.models.library.transformers_folders import is_transformers, recognis
 from studio.models.library.walking import Candidate, candidates
 from studio.models.library.weights import of_files, settings_in, weights_in
 
-_VERSION = 1
+_VERSION = 2
 _MAX_FILE = 64 << 20
 
 
@@ -73,6 +74,10 @@ class Survey:
                 self._take_repository(repository)
         except OSError as error:
             self._problems.append(f"The Hugging Face cache in “{cache}” cannot be read ({error.strerror or error}).")
+        for key, (stamp, holding) in self._found.items():
+            if holding.kind == "checkpoint":  # what it borrows from may have come or gone while it stayed as it was
+                yield holding.title
+                self._found[key] = stamp, dataclasses.replace(holding, settings=_settings_of(holding.place))
         self._save()
 
     @property
@@ -137,6 +142,14 @@ def _recognised(candidate: Candidate, title: str, source: Source) -> Holding | N
     return _component(place, config, title, source)
 
 
+def _settings_of(file: Path) -> str:
+    """The folder whose settings a checkpoint in one file can be opened with; "" where there is none."""
+    try:
+        return str(find_settings(file) or "")
+    except OSError:
+        return ""
+
+
 def _component(place: Path, config: dict[str, object], title: str, source: Source) -> Holding | None:
     """A model of the studio, or a part of a pipeline that lies by itself; None for any other configuration."""
     part = isinstance(config.get("_class_name"), str)
@@ -153,6 +166,7 @@ def _component(place: Path, config: dict[str, object], title: str, source: Sourc
         parameters={"weights": found.count} if found.count else {},
         formats=found.formats,
         missing=found.missing,
+        pickled=bool(found.refused),
         refused=found.refused,
     )
 

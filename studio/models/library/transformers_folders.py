@@ -41,6 +41,7 @@ def recognise_transformers(folder: Path, config: dict[str, Any], title: str, sou
         parameters={"weights": found.count} if found.count else {},
         formats=found.formats,
         missing=found.missing,
+        pickled=bool(found.refused),
         refused=found.refused or _other_code(config),
     )
 

@@ -195,7 +195,7 @@ def test_pickles_are_refused_unread_and_other_files_are_none(tmp_path: Path) -> 
     for name in ("a.ckpt", "b.PT"):
         (tmp_path / name).write_bytes(pickle.dumps(Trap()))
         found = told(tmp_path / name)
-        assert found.kind == "pickle" and "Import released checkpoints" in found.refused and not found.usable
+        assert found.kind == "pickle" and found.pickled and "convert this one safely" in found.refused and not found.usable
     (tmp_path / "c.bin").write_bytes(b"firmware")
     assert recognise_file(tmp_path / "c.bin", "c", "folder") is None and not (tmp_path / "sprung").exists()
 

@@ -156,6 +156,21 @@ def test_panels_list_what_is_whole_and_only_of_the_kinds_they_ask_for(cache: Pat
     assert find_models(kinds=(EXTERNAL,))[0] == [], "what is gone is not offered"
 
 
+def test_a_checkpoint_in_one_file_is_offered_once_the_settings_of_its_family_are_here(cache: Path, tmp_path: Path) -> None:
+    root = tmp_path / "models"
+    unet = "model.diffusion_model.input_blocks"
+    names = {f"{unet}.0.0.weight": (2, 4, 3, 3), f"{unet}.1.1.transformer_blocks.0.attn2.to_k.weight": (2, 768), "first_stage_model.a": (1,)}
+    file = weights(root / "sd.safetensors", names)
+    add_place(root)
+    assert survey()[0].holdings[0].settings == "" and find_models(kinds=(EXTERNAL,))[0] == []
+    beside = pipeline(root / "config-of-sd")
+    found, anew = survey()
+    assert anew == 1, "the folder; the file is as it was"
+    assert {holding.title: holding.settings for holding in found.holdings} == {"config-of-sd": "", "sd.safetensors": str(beside)}
+    models = {info.id: info for info in find_models(kinds=(EXTERNAL,))[0]}
+    assert set(models) == {str(beside), str(file)} and models[str(file)].family == "sd1"
+
+
 def test_nothing_is_looked_at_twice_until_it_changes(cache: Path, tmp_path: Path) -> None:
     root = tmp_path / "models"
     for name in "abc":
@@ -166,7 +181,7 @@ def test_nothing_is_looked_at_twice_until_it_changes(cache: Path, tmp_path: Path
     found, anew = survey()
     assert anew == 1 and {h.title: h.count for h in found.holdings} == {"a": 9, "b": 13, "c": 9}
     assert remembered() == found.holdings
-    for content in ("{", "[]", '{"version": 1, "found": [{}]}', '{"version": 99, "found": []}'):
+    for content in ("{", "[]", '{"version": 2, "found": [{}]}', '{"version": 99, "found": []}'):
         (DataPaths.default().cache / "library.json").write_text(content)
         assert remembered() == ()
     assert survey()[1] == 3

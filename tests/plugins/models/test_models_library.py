@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from huggingface_hub import constants
 from huggingface_hub.utils import close_session
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -25,12 +26,13 @@ from studio.models.library.holding import Holding
 from studio.models.library.places import places
 from studio_plugins.models.panel import ModelsPanel
 
+from tests.ml.importing.reduced import Bomb
 from tests.models.fake_hub import REVISION, FakeHub, serving
 from tests.models.library.disk import linked, pipeline, snapshot, transformer, weights
 from tests.plugins.models.test_models_panel import FakeWindow
 
 LONG = 240_000
-CARD = "---\nlicense: openrail++\n---\n# The makers' card\n\nDrawn by nobody."
+CARD = "---\nlicense: openrail++\n---\n# The makers' card\n\n![row](01.png) <img src=\"x.png\">\n\nDrawn by nobody."
 CONTENT = bytes(range(256)) * 20_000
 
 
@@ -96,11 +98,12 @@ def test_a_model_of_the_cache_shows_what_it_is_and_its_makers_card(qtbot: Any, p
     choose(panel, "maker/xl")
     assert panel.stage.currentWidget() is panel.card
     assert fact(panel, "Family") == "Stable Diffusion XL" and fact(panel, "Can do") == "text to picture, picture to picture, inpainting"
-    assert fact(panel, "Opens in") == "Inpaint" and fact(panel, "Licence") == "openrail++" and fact(panel, "Stored as") == "float16"
+    assert fact(panel, "Opens in") == "Generate, Inpaint" and fact(panel, "Licence") == "openrail++" and fact(panel, "Stored as") == "float16"
     assert panel.insight.memory.fact("To run, half") == "about 384.0 MiB"
     assert "✓ Complete" in panel.insight.state.text()
     qtbot.waitUntil(lambda: "Drawn by nobody" in panel.card.toPlainText(), timeout=LONG)
     assert "openrail" not in panel.card.toPlainText(), "the front matter is no text to read"
+    assert "\ufffc" not in panel.card.toPlainText(), "no place for a picture that is not here"
     assert panel.list.choose("emoji-base") and fact(panel, "Opens in") == "Generate, Inpaint"
     assert "Drawn by nobody" not in panel.card.toPlainText()
 
@@ -136,7 +139,7 @@ def test_dropped_folders_are_added_and_what_is_wrong_in_them_is_said(qtbot: Any,
     choose(panel, "half")
     assert "✗ vae/diffusion_pytorch_model.safetensors" in panel.insight.state.text() and fact(panel, "Opens in") == "no panel"
     choose(panel, "old.ckpt")
-    assert "is a pickle" in panel.insight.state.text() and "Import released checkpoints" in panel.card.toPlainText()
+    assert "is a pickle" in panel.insight.state.text() and "convert this one safely" in panel.card.toPlainText()
     choose(panel, "bert")
     assert fact(panel, "Can do") == "reads text (encoder), embeddings" and fact(panel, "Opens in") == "no panel yet"
     panel.filter.setText("pickle")
@@ -158,6 +161,27 @@ def test_digests_are_computed_and_compared_with_the_names_in_the_cache(qtbot: An
     assert unet.sha256[:32] in files.text.text() and files.compute.text() == "Compute SHA-256"
     table = next(e for e in panel.exportables() if e.name == "SHA-256 of weights").produce()
     assert unet.sha256 in table.columns["sha256"]
+
+
+def test_a_pickle_is_converted_beside_itself_and_a_malicious_one_refused(qtbot: Any, panel: ModelsPanel, tmp_path: Path) -> None:
+    root = tmp_path / "pickles"
+    root.mkdir()
+    state = {"lora_unet_attn2_to_k.lora_down.weight": torch.ones(4, 768), "big": torch.zeros(400_000)}
+    torch.save(state, root / "style.pt")
+    torch.save({**state, "z": Bomb(tmp_path / "trap")}, root / "evil.pt")
+    panel.add_folder(root)
+    qtbot.waitUntil(lambda: {"style.pt", "evil.pt"} <= listed(panel), timeout=LONG)
+    choose(panel, "evil.pt")
+    assert panel.insight.files.convert.isVisibleTo(panel)
+    qtbot.mouseClick(panel.insight.files.convert, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.last_message is not None and panel.last_message.level == "error", timeout=LONG)
+    assert "asks to run code" in panel.last_message.text and not (tmp_path / "trap").exists()
+    choose(panel, "style.pt")
+    qtbot.mouseClick(panel.insight.files.convert, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "style.safetensors" in listed(panel), timeout=LONG)
+    choose(panel, "style.safetensors")
+    assert fact(panel, "Class") == "LoRA of rank 4" and not panel.insight.files.convert.isVisibleTo(panel)
+    assert (root / "style.pt").is_file()
 
 
 def test_a_model_is_listed_asked_about_fetched_and_then_shown(qtbot: Any, panel: ModelsPanel, cache: Path, hub: FakeHub) -> None:
