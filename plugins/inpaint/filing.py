@@ -48,6 +48,7 @@ class Filing(QObject):
         self._root = DataPaths.default().recovery
         self._autosave: AutoSave | None = None
         self._keeping: Task | None = None
+        self._saving: dict[Path, AutoSave] = {}
         self._revision = self._saved = self._kept = 0
         self._quiet = False
         self.path: Path | None = None
@@ -148,6 +149,7 @@ class Filing(QObject):
     def save(self, path: Path) -> None:
         """Save everything as this file."""
         if self._autosave is not None:
+            self._saving[path] = self._autosave
             order = papers.Saving(path, papers.Parcel(self.content()), self._revision, self._autosave)
             self._desk.submit(papers.save_document, order, f"saving {path.name}", lane="quick", queue="inpaint.save")
 
@@ -223,8 +225,9 @@ class Filing(QObject):
         self.look_for_others()
 
     def _mark_saved(self, saved: papers.Saved) -> None:
-        self.path, self.title, self._saved = saved.path, saved.path.stem, saved.revision
-        self.changed.emit()
+        if self._saving.pop(saved.path, None) is self._autosave:  # else another document is on the canvas by now
+            self.path, self.title, self._saved = saved.path, saved.path.stem, saved.revision
+            self.changed.emit()
         self.said.emit(saved.problem or f"Saved as {saved.path}", "warning" if saved.problem else "success")
 
     def _tell_found(self, recoveries: list[Recovery], notes: list[str]) -> None:

@@ -188,3 +188,12 @@ def test_what_the_history_sends_never_replaces_changes_unasked(qtbot, room, phot
     qtbot.waitUntil(lambda: said(panel, "photo", "not saved"), timeout=END)
     press(panel, "Go on without saving")
     qtbot.waitUntil(lambda: panel.document.height == 20, timeout=END)
+
+
+def test_a_save_that_ends_after_another_document_was_opened_does_not_name_that(qtbot, room, photo_file, tmp_path):
+    panel = opened(qtbot, room, photo_file[0])
+    panel.filing.save(tmp_path / "first.glassbox")
+    panel.filing.begin("second", lambda: panel.document.set_picture(photo_file[1][:20], "second"))
+    qtbot.waitUntil(lambda: said(panel, "Saved as"), timeout=END)
+    assert panel.filing.path is None and panel.filing.title == "second" and panel.filing.unsaved
+    assert read_document(tmp_path / "first.glassbox").height == 40
