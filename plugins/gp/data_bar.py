@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_S
 from studio_plugins.gp.document import Scene
 from studio_plugins.gp.examples import EXAMPLES
+from studio_plugins.gp.loading import bundled_names
 
 
 class DataBar(QFrame):
-    """Signals: `example` (its name), `opening`, `pasting`, `clearing`."""
+    """Signals: `example` (its name), `bundled` (name of a set), `columns` (names of x and y), `opening`, `pasting`,
+    `clearing`."""
 
     example = Signal(str)
+    bundled = Signal(str)
+    columns = Signal(str, str)
     opening = Signal()
     pasting = Signal()
     clearing = Signal()
@@ -40,6 +45,22 @@ class DataBar(QFrame):
             action = self._menu.addAction(example.title)
             action.setToolTip(example.lesson)
             action.triggered.connect(partial(self._choose, name))
+        self._menu.addSeparator()
+        for name, story in bundled_names():
+            action = self._menu.addAction(name)
+            action.setToolTip(story)
+            action.triggered.connect(partial(self._choose_bundled, name))
+        self.chooser = QWidget(self)
+        grid = QGridLayout(self.chooser)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        self.x, self.y = QComboBox(self.chooser), QComboBox(self.chooser)
+        for at, (letter, box) in enumerate((("x", self.x), ("y", self.y))):
+            grid.addWidget(QLabel(letter, self.chooser), at, 0)
+            grid.addWidget(box, at, 1)
+            box.setAccessibleName(f"Column for {letter}")
+            box.activated.connect(lambda _index: self.columns.emit(self.x.currentText(), self.y.currentText()))
+        self.chooser.hide()
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.examples)
@@ -57,16 +78,27 @@ class DataBar(QFrame):
         layout.setSpacing(4)
         layout.addWidget(self._title)
         layout.addWidget(self._note)
+        layout.addWidget(self.chooser)
         layout.addLayout(row)
+
+    def offer(self, columns: Sequence[str]) -> None:
+        """Columns of a table to choose x and y from, the first two at first; none hides the choice."""
+        for at, box in enumerate((self.x, self.y)):
+            box.clear()
+            box.addItems(list(columns))
+            box.setCurrentIndex(min(at, len(columns) - 1))
+        self.chooser.setVisible(bool(columns))
 
     def show_scene(self, scene: Scene) -> None:
         """Say how many points there are, and of what."""
         count = len(scene.points)
         counted = f"{count} point{'' if count == 1 else 's'}" if count else "No points yet"
         self._title.setText(f"{scene.source or 'By hand'}: {counted}" if count else counted)
-        inputs, seen = ", ".join(scene.axes[:-1]), scene.axes[-1]
-        self._note.setText(f"{seen} over {inputs}" if count and scene.axes != ("x", "y") else "")
+        self._note.setText(f"{scene.axes[1]} over {scene.axes[0]}" if count and scene.axes != ("x", "y") else "")
         self._note.setVisible(bool(self._note.text()))
 
     def _choose(self, name: str, _checked: bool = False) -> None:
         self.example.emit(name)
+
+    def _choose_bundled(self, name: str, _checked: bool = False) -> None:
+        self.bundled.emit(name)

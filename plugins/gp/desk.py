@@ -4,6 +4,7 @@ follows fits."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, SignalInstance
@@ -12,7 +13,7 @@ from studio.engine import ErrorInfo, Event, Metric, Snapshot, Task
 from studio.host.context import PanelContext
 from studio.host.desk import TaskDesk
 from studio.ml.gp.errors import GPError
-from studio_plugins.gp import answers, jobs
+from studio_plugins.gp import answers, jobs, loading
 from studio_plugins.gp.answers import Grasp, Pull, Question, Taken
 from studio_plugins.gp.jobs import Doubt, Survey
 from studio_plugins.gp.latest import Latest
@@ -22,7 +23,8 @@ from studio_plugins.gp.request import GpRequest
 class Desk(TaskDesk):
     """Signals: `answered` (Answer to the newest Question), `pulled` (Pulled, Pull) while a point is dragged, `unable`
     (why there is no answer, in words); `stepped` (FitStep), `measured` (series, evaluation, log likelihood), `fitted`
-    (FitResult), `ended` when a fit was cancelled or failed; `surveyed` (Landscape), `doubted` (HyperGaussian)."""
+    (FitResult), `ended` when a fit was cancelled or failed; `surveyed` (Landscape), `doubted` (HyperGaussian); `table`
+    (TableRead), `loaded` (Scene)."""
 
     answered = Signal(object)
     pulled = Signal(object, object)
@@ -33,6 +35,8 @@ class Desk(TaskDesk):
     ended = Signal()
     surveyed = Signal(object)
     doubted = Signal(object)
+    table = Signal(object)
+    loaded = Signal(object)
 
     def __init__(self, context: PanelContext, parent: QObject) -> None:
         super().__init__(context, parent)
@@ -116,6 +120,18 @@ class Desk(TaskDesk):
     def doubt(self, wanted: Doubt) -> None:
         """Work out how sure the hyper-parameters are."""
         self._start(jobs.doubt, wanted, "uncertainty of the hyper-parameters", self.doubted)
+
+    def open_table(self, path: Path) -> None:
+        """Read a file."""
+        self._start(loading.open_table, path, f"reading {path.name}", self.table)
+
+    def paste_table(self, text: str) -> None:
+        """Read pasted cells."""
+        self._start(loading.paste_table, text, "reading pasted cells", self.table)
+
+    def load(self, name: str) -> None:
+        """Read a set that ships with the libraries."""
+        self._start(loading.bundled, name, f"reading {name}", self.loaded)
 
     def _start(self, job: Callable[..., Any], wanted: Any, title: str, told: SignalInstance) -> Task | None:
         task = self.submit(job, wanted, title, replace=job.__name__)

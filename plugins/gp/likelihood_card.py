@@ -41,9 +41,10 @@ class LikelihoodCard(QWidget):
     def show_evidence(self, evidence: Evidence) -> None:
         """Show these terms."""
         self.show_bars(evidence)
+        evidence = _unsigned_zeros(evidence)
         self._formula.set_numbers(
             {
-                "total": f"{evidence.total:.2f}",
+                "total": f"{evidence.total + 0.0:.2f}",
                 **{name: f"{value:.2f}" if value >= 0 else f"(−{-value:.2f})" for name, value in evidence._asdict().items()},
             }
         )
@@ -64,7 +65,7 @@ class _Bars(QWidget):
         theme().changed.connect(self.update)
 
     def show_evidence(self, evidence: Evidence) -> None:
-        self._evidence = evidence
+        self._evidence = _unsigned_zeros(evidence)
         self.setAccessibleDescription(f"log marginal likelihood {evidence.total:.3f}")
         self.update()
 
@@ -96,3 +97,8 @@ class _Bars(QWidget):
         shown = f"{value:.2f}".replace("-", "−") if self._evidence is not None else "–"
         box = QRectF(self.width() - _NUMBER_PX, top, _NUMBER_PX, _ROW_PX)
         painter.drawText(box, middle | Qt.AlignmentFlag.AlignRight, shown)
+
+
+def _unsigned_zeros(evidence: Evidence) -> Evidence:
+    """Without points the terms are −0.0, which would be written with its sign."""
+    return Evidence(*(term + 0.0 for term in evidence))

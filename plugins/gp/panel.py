@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from studio.engine import Event, Task
 from studio.host.export import Exportable
 from studio.host.panel import Panel
 from studio.host.request import what_fits
+from studio.ml.data.tables import SUFFIXES, TableUnreadable
 from studio.ml.gp.errors import GPError
 from studio.ui.cancel_row import CancelRow
 from studio.ui.elided import ElidedLabel
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.gp import answers
+from studio_plugins.gp import answers, sharing
 from studio_plugins.gp.answers import Answer, Pull, Pulled, Question
 from studio_plugins.gp.asking import request_of, scene_of
 from studio_plugins.gp.controls import Controls
@@ -25,10 +29,12 @@ from studio_plugins.gp.document import Document, Scene
 from studio_plugins.gp.examples import EXAMPLES
 from studio_plugins.gp.fits import Fits
 from studio_plugins.gp.insight import Insight
+from studio_plugins.gp.loading import TableRead, scene_of_columns
 from studio_plugins.gp.points import Points
 from studio_plugins.gp.prior_editor import fitted_mean
 from studio_plugins.gp.request import GpRequest
 from studio_plugins.gp.rulers import LENGTH
+from studio_plugins.gp.script import script
 from studio_plugins.gp.stage import Stage
 from studio_plugins.gp.tree import ruled, with_value
 from studio_plugins.gp.view import View
@@ -61,7 +67,13 @@ class GpPanel(Panel):
         self._status = ElidedLabel(self.zones)
         self._status.setProperty("tone", "muted")
         self.zones.add_stage_tool(self._status)
+        copy = QPushButton("Copy as Python", self.zones)
+        copy.setToolTip("This posterior as a script with torch alone, on the clipboard")
+        copy.clicked.connect(lambda _checked=False: self.copy_script())
+        self.zones.add_secondary(copy)
         self._pointer = 0.0
+        self._answer: Answer | None = None
+        self._table: TableRead | None = None
         self._question: Question | None = None
         self._unable = False
         self._connect()
@@ -84,6 +96,13 @@ class GpPanel(Panel):
         plot.ranged.connect(self._ask)
         controls.data.example.connect(self.show_example)
         controls.data.clearing.connect(self.clear)
+        controls.data.bundled.connect(self.desk.load)
+        controls.data.columns.connect(self._take_columns)
+        controls.data.opening.connect(self.open_table)
+        controls.data.pasting.connect(self.paste_table)
+        self.stage.opening.connect(self.open_table)
+        self.desk.table.connect(self._show_table)
+        self.desk.loaded.connect(lambda scene: self._take_scene(f"data set “{scene.source}”", scene))
         controls.kernel.edited.connect(lambda kernel, merge: document.edit("change of the kernel", merge=merge, kernel=kernel))
         controls.prior.noise_edited.connect(lambda noise, merge: document.edit("change of the noise", merge=merge, noise=noise))
         controls.prior.mean_edited.connect(lambda mean, merge: document.edit("change of the mean", merge=merge, mean=mean))
@@ -104,7 +123,10 @@ class GpPanel(Panel):
         self.insight.matrix.hovered.connect(lambda row, column: plot.dots.link({row, column}))
         plot.hovered.connect(lambda index: self.insight.matrix.mark(index, -1))
         plot.pointed.connect(self._point)
-        for keys, act in (("Ctrl+Z", document.undo.undo), ("Ctrl+Shift+Z", document.undo.redo), ("Ctrl+Y", document.undo.redo)):
+        for keys, act in (
+            ("Ctrl+Z", document.undo.undo), ("Ctrl+Shift+Z", document.undo.redo), ("Ctrl+Y", document.undo.redo),
+            ("Ctrl+V", self.paste_table),
+        ):  # fmt: skip
             QShortcut(QKeySequence(keys), self).activated.connect(act)
 
     def closing(self) -> None:
@@ -152,7 +174,9 @@ class GpPanel(Panel):
         self.desk.on_event(task, event)
 
     def exportables(self) -> Sequence[Exportable]:
-        return ()
+        if self._answer is None or self._question is None:
+            return ()
+        return sharing.exportables(self.document.scene, self._answer, self._question.grid, self.stage)
 
     # --- edits of the document ---
 
@@ -162,9 +186,39 @@ class GpPanel(Panel):
         self.message(EXAMPLES[name].lesson)
 
     def _take_scene(self, text: str, scene: Scene) -> None:
-        self.document.edit(text, **{name: getattr(scene, name) for name in scene.__dataclass_fields__})
+        self.document.edit(text, **{field.name: getattr(scene, field.name) for field in fields(scene)})
+        if self._table is None or scene.source != self._table.source:
+            self.controls.data.offer(())
         self.stage.plot.choose(())
         self.stage.plot.fit(scene.points)
+
+    def open_table(self) -> None:
+        """Ask for a file; the window goes on meanwhile."""
+        dialog = QFileDialog(self, "Open a table")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters([f"Tables ({' '.join('*' + suffix for suffix in SUFFIXES)})", "All files (*)"])
+        dialog.fileSelected.connect(lambda path: self.desk.open_table(Path(path)))
+        dialog.open()
+
+    def paste_table(self) -> None:
+        """Take the cells on the clipboard as points."""
+        self.desk.paste_table(QGuiApplication.clipboard().text())
+
+    def _show_table(self, read: TableRead) -> None:
+        self._table = read
+        self.controls.data.offer(read.table.usable)
+        self._take_columns(*read.table.usable[:2])
+
+    def _take_columns(self, x: str, y: str) -> None:
+        assert self._table is not None
+        try:
+            scene, notes = scene_of_columns(self._table, x, y)
+        except TableUnreadable as error:
+            self.message(str(error), "warning")
+            return
+        self._take_scene(f"“{y}” over “{x}”", scene)
+        self.message(" ".join(notes))
 
     def clear(self) -> None:
         """No points any more."""
@@ -204,21 +258,32 @@ class GpPanel(Panel):
         if form is not None:  # else the form says what is wrong, below the field
             self.fits.fit(form)
 
+    def copy_script(self) -> None:
+        """Put what the stage shows as a script on the clipboard."""
+        scene, answer = self.document.scene, self._answer
+        if answer is None or not len(scene.points):
+            self.message("There is nothing to copy yet: click some points, or choose an example.", "warning")
+            return
+        try:
+            text = script(scene, answer.posterior.factor.jitter, self.stage.plot.span())
+        except GPError as error:
+            self.message(str(error), "warning")
+            return
+        QGuiApplication.clipboard().setText(text)
+        self.message("The script is on the clipboard.", "success")
+
     # --- what the stage shows ---
 
     def _show(self, _before: Scene, scene: Scene) -> None:
-        self._show_values(scene)
+        self.stage.show_scene(scene)
+        self.controls.show_scene(scene)
         self._ask()
         self.state_changed.emit()
 
     def _restore_stage(self) -> None:
-        """A gesture or a fit ended with nothing changed: the panel shows the document again."""
-        self._show_values(self.document.scene)
+        """A gesture or a fit ended with nothing changed: the stage shows the document again."""
+        self.stage.show_scene(self.document.scene)
         self._ask()
-
-    def _show_values(self, scene: Scene) -> None:
-        self.stage.show_scene(scene)
-        self.controls.show_scene(scene)
 
     def _ask(self) -> None:
         """What follows from the document over the stretch of x that shows."""
@@ -249,9 +314,9 @@ class GpPanel(Panel):
         self.state_changed.emit()
 
     def _show_passing(self, scene: Scene) -> None:
-        """An iteration of a fit; a point in the hand comes first."""
+        """An iteration of a fit; a point in the hand comes first. The controls keep what is edited there: the document."""
         if not self.stage.plot.canvas.busy:
-            self._show_values(scene)
+            self.stage.show_scene(scene)
             self._wonder(scene)
 
     def _point(self, x: float) -> None:
@@ -269,6 +334,7 @@ class GpPanel(Panel):
             self.message("")
         self.stage.show_answer(answer, self._question.grid[:, 0])
         self.insight.show_answer(answer, self._pointer)
+        self._answer = answer
 
     def _show_pulled(self, pulled: Pulled, pull: Pull) -> None:
         self.stage.show_pulled(pulled, pull.taken.question.grid[:, 0])

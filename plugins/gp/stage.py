@@ -54,7 +54,7 @@ class Stage(QWidget):
         """The points and the rulers; what is believed follows with an answer."""
         self._noise = scene.noise
         self.plot.show_points(scene.points, scene.noise)
-        self.plot.name_axes(scene.axes[0], scene.axes[-1])
+        self.plot.name_axes(*scene.axes)
         length = ruled(scene.kernel)
         self.plot.rulers.show(length[1] if length else None, scene.noise)
         self.invitation.setVisible(not len(scene.points))
