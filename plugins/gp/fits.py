@@ -86,8 +86,7 @@ class Fits(QObject):
         self.passing.emit(with_model(self._document.scene, step.model))
 
     def _take(self, result: FitResult) -> None:
-        names = tuple(parameter.name for parameter in result.fitted.model.parameters())
-        self._insight.show_fit(result.fitted, names)
+        self._insight.show_fit(result.fitted)
         found = with_model(self._document.scene, result.fitted.model)
         self._document.edit("fit", kernel=found.kernel, noise=found.noise, mean=found.mean)
         self.over.emit()
@@ -135,7 +134,8 @@ def _verdict(result: FitResult) -> tuple[str, str]:
     best = max(result.fitted.runs, key=lambda run: run.value)
     runs = len(result.fitted.runs)
     of = f", the best of {runs} runs" if runs > 1 else ""
-    text = f"log p(y) = {result.fitted.evidence.total:.3f}{of}, in {result.seconds:.1f} s."
+    top = f"{result.fitted.evidence.total:.3f}".replace("-", "−")
+    text = f"log p(y) = {top}{of}, in {result.seconds:.1f} s."
     if not best.converged:
         return f"{text} Not at the top yet: allow more iterations, or press Fit again. {result.problem}".strip(), "warning"
     return f"{text} {result.problem}".strip(), "warning" if result.problem else "success"

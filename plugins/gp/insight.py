@@ -50,7 +50,7 @@ class Insight(QWidget):
         self._matrix_note = QLabel(_MATRIX_NOTE, zones)
         self._matrix_note.setProperty("tone", "faint")
         self._matrix_note.setWordWrap(True)
-        self.course = Curves("evaluation", "log p(y)", zones)
+        self.course = Curves("evaluation", "best log p(y)", zones)
         self.landscape = LandscapePage(zones)
         self.doubt = Facts(zones)
         self.doubt_button = QPushButton("Estimate", zones)
@@ -96,7 +96,7 @@ class Insight(QWidget):
         facts = {
             "method": f"exact: {n} points" if n else "prior alone",
             "jitter": f"{posterior.factor.jitter:.1e}" if posterior.factor.jitter else "0",
-            "condition": f"{answer.condition:.1e}",
+            "condition": f"{answer.condition:.3g}",
         }
         if answer.loo is not None:
             z = np.abs(posterior.data.y - answer.loo.mean) / np.sqrt(answer.loo.variance)
@@ -111,8 +111,9 @@ class Insight(QWidget):
         self.course.clear()
         self.course_section.set_expanded(True)
 
-    def show_fit(self, fitted: Fitted, names: tuple[str, ...]) -> None:
+    def show_fit(self, fitted: Fitted) -> None:
         """The ways that the runs of a finished fit took, the best last."""
+        names = tuple(parameter.name for parameter in fitted.model.parameters())
         runs = sorted(fitted.runs, key=lambda run: run.value)
         self.landscape.set_runs([(names, run.path) for run in runs])
 

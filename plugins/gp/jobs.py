@@ -5,6 +5,7 @@ The science of fitting takes half a second to import, so each job imports what i
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Doubt:
 def gp(request: GpRequest, ctx: JobContext) -> Generator[Event | Offload, Any, FitResult]:
     """Fit by type-II maximum likelihood and keep what was found. One step is one evaluation of the likelihood.
 
-    Yields per step Progress, a Metric "run <i>" of log p(y) over evaluations, and the FitStep as Snapshot "fit".
+    Yields per step Progress, a Metric "run <i>", the best log p(y) of the run over evaluations, and the FitStep as Snapshot "fit".
     Raises GPError.
     """
     from studio.ml.gp.fitting import HOPELESS, fit
@@ -60,6 +61,7 @@ def gp(request: GpRequest, ctx: JobContext) -> Generator[Event | Offload, Any, F
     model, data = request.model, request.data
     climb = fit(model, data, restarts=request.restarts, iterations=request.iterations, seed=request.seed)
     count, runs = 0, request.restarts + 1
+    run, height = 0, -math.inf
     while True:
         try:
             step = next(climb)
@@ -69,8 +71,10 @@ def gp(request: GpRequest, ctx: JobContext) -> Generator[Event | Offload, Any, F
         count += 1
         share = step.run + min(1.0, step.iteration / request.iterations)
         yield Progress(share, runs, f"run {step.run + 1} of {runs}, iteration {step.iteration}")
-        if step.value > -HOPELESS:
-            yield Metric(f"run {step.run + 1}", count, step.value)
+        height = max(height, step.value) if step.run == run else step.value
+        run = step.run
+        if height > -HOPELESS:  # else no covariance of this run had a Cholesky factor so far
+            yield Metric(f"run {run + 1}", count, height)
         yield Snapshot("fit", step)
     result = FitResult(request, fitted, time.monotonic() - started)
     kept: FitResult = yield Offload(keep, result, ctx.services.get("results"))

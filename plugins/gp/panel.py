@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from studio.ml.gp.errors import GPError
 from studio.ui.cancel_row import CancelRow
 from studio.ui.elided import ElidedLabel
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.gp import answers, sharing
+from studio_plugins.gp import answers, demo, sharing
 from studio_plugins.gp.answers import Answer, Pull, Pulled, Question
 from studio_plugins.gp.asking import request_of, scene_of
 from studio_plugins.gp.controls import Controls
@@ -78,6 +78,7 @@ class GpPanel(Panel):
         self._unable = False
         self._connect()
         self._show(self.document.scene, self.document.scene)
+        self.stage.plot.setFocus()
 
     def _connect(self) -> None:
         document, plot, controls = self.document, self.stage.plot, self.controls
@@ -172,6 +173,9 @@ class GpPanel(Panel):
 
     def on_event(self, task: Task, event: Event) -> None:
         self.desk.on_event(task, event)
+
+    def demo(self) -> None:
+        demo.show(self)
 
     def exportables(self) -> Sequence[Exportable]:
         if self._answer is None or self._question is None:
@@ -294,6 +298,11 @@ class GpPanel(Panel):
         grid, view = answers.grid(self.stage.plot.span()), self.view_bar.view
         self._question = Question(scene.model, scene.data, grid, samples=view.samples > 0, prior=view.prior)
         self.desk.ask(self._question)
+
+    def show_now(self, work: Callable[[Question], Answer]) -> None:
+        """Answer the present question here, without the engine."""
+        if self._question is not None:
+            self._show_answer(work(self._question))
 
     def _reach(self, index: int) -> None:
         if index >= 0 and self._question is not None:

@@ -60,3 +60,13 @@ def test_predictions_and_points_leave_as_tables(qtbot, gp_room):
     assert csv_text(points).splitlines()[0].startswith("x,y,sd of the noise") and points.rows == 9
     panel.copy_script()
     assert "import torch" in QGuiApplication.clipboard().text()
+
+
+def test_the_demo_shows_a_fitted_posterior_without_the_engine(qtbot, gp_room):
+    panel = gp_room()
+    panel.demo()
+    scene = panel.document.scene
+    expected = Posterior.of(scene.model, scene.data).predict(panel._question.grid).mean
+    assert np.abs(panel.stage._shown[1].mean - expected).max() < 1e-12 and len(scene.points) == 9
+    assert not panel.document.undo.canUndo() and panel.view_bar.view.samples == 4
+    quiet(qtbot, panel)
