@@ -81,7 +81,7 @@ def _head(holding: Holding) -> str:
 
 def _place(place: Place) -> str:
     return (
-        f"# {place.folder.name or place.folder}\n\nA folder you added: it and all below it is looked through for models. "
+        f"# {place.folder.name or place.folder}\n\nA folder you added: it and all below is looked through for models. "
         f"{place.count} found.\n\n{place.folder}\n\n"
         "To take it off the list, press the button below the list; its files stay as they are."
     )

@@ -161,8 +161,7 @@ class DownloadPage(QWidget):
         self.table.blockSignals(True)
         self.table.setRowCount(len(offer.listing.files))
         for at, (file, missing) in enumerate(zip(offer.listing.files, offer.missing, strict=True)):
-            note = file.note or ("here already" if not missing else f"{size_text(file.nbytes - missing)} here already" if missing < file.nbytes else "")
-            for column, text in enumerate((file.name, size_text(file.nbytes), note)):
+            for column, text in enumerate((file.name, size_text(file.nbytes), _file_note(file, missing))):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
                 item.setFlags(Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled)
@@ -180,7 +179,8 @@ class DownloadPage(QWidget):
             self.note.setText(_INTRODUCTION)
         else:
             short = self._missing() + SPARE > offer.free
-            self.note.setText(_room(offer, self._missing()) if short else _note(offer, len(self.ticked()), self._missing()))
+            missing = self._missing()
+            self.note.setText(_room(offer, missing) if short else _note(offer, len(self.ticked()), missing))
             self.note.setProperty("tone", "error" if short else "muted")
             self.note.style().polish(self.note)
         self._show_buttons()
@@ -207,19 +207,28 @@ class DownloadPage(QWidget):
         self.table.blockSignals(False)
 
 
+def _file_note(file: HubFile, missing: int) -> str:
+    """What there is to say of a file; `missing` are the bytes of it that are not here yet."""
+    if file.note:
+        return file.note
+    if not missing:
+        return "here already"
+    return f"{size_text(file.nbytes - missing)} here already" if missing < file.nbytes else ""
+
+
 def _note(offer: Offer, count: int, missing: int) -> str:
     licence = offer.listing.licence or "not stated"
     gated = " The model is gated: its licence must have been accepted on its page." if offer.listing.gated else ""
     return (
-        f"{count} file{'s' if count != 1 else ''}, {size_text(missing)} still to be fetched; {size_text(offer.free)} are "
-        f"free. They go to {offer.folder}, where other programs find them too. Licence: {licence}.{gated}"
+        f"{count} file{'s' if count != 1 else ''}, {size_text(missing)} still to be fetched; {size_text(offer.free)} "
+        f"are free. They go to {offer.folder}, where other programs find them too. Licence: {licence}.{gated}"
     )
 
 
 def _room(offer: Offer, missing: int) -> str:
     return (
-        f"{size_text(missing)} are still to be fetched, and {size_text(offer.free)} are free on the disk of {offer.folder}: "
-        "tick fewer files, or free some space and list the files again."
+        f"{size_text(missing)} are still to be fetched, and {size_text(offer.free)} are free on the disk of "
+        f"{offer.folder}: tick fewer files, or free some space and list the files again."
     )
 
 

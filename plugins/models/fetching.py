@@ -40,6 +40,6 @@ class Fetching(QObject):
         if found is None:
             self._desk.look_up(self._page.repo.text().strip())  # how much of it is here now
             return
-        text = f"“{found.repo}” is here: {size_text(found.nbytes)} were fetched, and every large file proved by its digest."
-        self.said.emit(text, "success")
+        fetched = f"“{found.repo}” is here: {size_text(found.nbytes)} were fetched"
+        self.said.emit(f"{fetched}, and every large file proved by its digest.", "success")
         self.fetched.emit(found)

@@ -32,7 +32,7 @@ class FileTools(QWidget):
         self.compute = QPushButton("Compute SHA-256", self)
         self.compute.clicked.connect(lambda _checked=False: self._press())
         self.convert = QPushButton("Convert to safetensors", self)
-        self.convert.setToolTip("Write the tensors of the pickle beside it; nothing in it is run, and it stays as it is")
+        self.convert.setToolTip("Write the tensors of the pickle beside it; nothing in it is run, and it stays")
         self.convert.clicked.connect(lambda _checked=False: self.conversion_wanted.emit(self._place))
         self.convert.hide()
         self.text = QLabel(self)
@@ -79,7 +79,7 @@ class FileTools(QWidget):
     def _show(self) -> None:
         busy = self._running is not None
         self.compute.setText("Cancel" if busy else "Compute SHA-256")
-        self.compute.setToolTip("Stop reading" if busy else "Read all weights and compute their digests, to compare with those published")
+        self.compute.setToolTip("Stop reading" if busy else "Read all weights, to compare their digests with those published")
         self.text.setText("\n".join(_line(digest) for digest in self.digests.get(self._place, ())))
         self.text.setVisible(busy or bool(self.text.text()))
 

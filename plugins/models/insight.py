@@ -20,7 +20,7 @@ from studio_plugins.models.library_words import state_text as holding_text
 from studio_plugins.models.words import KINDS, ORIGINS, outcome_text, size_text, state_text
 
 _WEIGHTS_TIP = "Parameters × 4 bytes (single) or × 2 bytes (half precision); activations come on top"
-_DECODER_TIP = "An estimate: weights, and the largest maps of the decoder for one picture at its full size; offloading needs less"
+_DECODER_TIP = "An estimate: weights, and the decoder's largest maps for one picture at full size; offloading needs less"
 _LENGTH_TIP = "Weights alone; activations depend on the length of the text"
 _RUN_TIP = "Weights and activations for one picture at full size: an estimate from the sizes of all tensors"
 
@@ -78,7 +78,8 @@ class Insight:
         self.facts.set_facts({name: text for name, text in facts.items() if text}, {"Parameters": parts})
         tip = _DECODER_TIP if holding.peak else _LENGTH_TIP
         what = "To run" if holding.peak else "Weights"
-        texts = {f"{what}, single": f"about {size_text(holding.memory(4))}", f"{what}, half": f"about {size_text(holding.memory(2))}"}
+        widths = {"single": 4, "half": 2}
+        texts = {f"{what}, {name}": f"about {size_text(holding.memory(width))}" for name, width in widths.items()}
         self.memory.set_facts(texts, dict.fromkeys(texts, tip))
         self.state.setText(holding_text(holding))
         self.files.show_place(holding.place, pickled=holding.pickled)
@@ -137,7 +138,8 @@ class Insight:
 
     def _show(self, facts: bool, memory: bool, *, needs: bool, state: bool, files: bool = False) -> None:
         for section, shown in (
-            (self._facts, facts), (self._memory, memory), (self._needs, needs), (self._state, state), (self._files, files),
+            (self._facts, facts), (self._memory, memory), (self._needs, needs), (self._state, state),
+            (self._files, files),
         ):  # fmt: skip
             section.setVisible(shown)
 

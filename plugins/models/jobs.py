@@ -1,4 +1,4 @@
-"""The panel's jobs: list the models, look into a folder, import from it, remove an imported model, and the library's."""
+"""The panel's jobs: list the models, look into a folder, import from it, remove a model; folders and downloads."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def convert_pickles(place: Path, ctx: JobContext) -> Steps:
 
 
 def download_model(request: DownloadRequest, ctx: JobContext) -> Steps:
-    """Download files of a model from Hugging Face. Returns Downloaded; raises HubError, NotEnoughSpace, FileUnwritable."""
+    """Download files of a model from Hugging Face.
+
+    Returns Downloaded; raises HubError, NotEnoughSpace, FileUnwritable.
+    """
     files = request.files
     if not files:
         offer = yield from look_up(request.repo, ctx)

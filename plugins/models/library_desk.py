@@ -18,9 +18,9 @@ from studio_plugins.models.request import DownloadRequest
 class LibraryDesk(QObject):
     """Submits jobs and passes on what they answer.
 
-    `folders_changed`; `converted` the new files; `card_read` path and text; `digested` place and Digests; `digesting` share and text; `offered`
-    Offer; `downloading` share and text; `downloaded` Downloaded, or None when it was cancelled or failed;
-    `said` text, level, details.
+    `folders_changed`; `converted` the new files; `card_read` path and text; `digesting` share and text; `digested`
+    place and Digests; `offered` Offer; `downloading` share and text; `downloaded` Downloaded, or None when it was
+    cancelled or failed; `said` text, level, details.
     """
 
     folders_changed = Signal()
@@ -55,7 +55,8 @@ class LibraryDesk(QObject):
 
     def forget_folder(self, folder: Path) -> None:
         """Look through it no longer; its files stay."""
-        self._folders = self._submit(jobs.forget_folder, folder, title=f"Take {folder.name} off the list", replace="folders")
+        title = f"Take {folder.name} off the list"
+        self._folders = self._submit(jobs.forget_folder, folder, title=title, replace="folders")
 
     def read_card(self, path: str) -> None:
         """Read the makers' card."""

@@ -76,7 +76,8 @@ def kind_text(holding: Holding) -> str:
 def details_text(holding: Holding) -> str:
     """The second line in the list: the family, or the class where there is none, size and state."""
     family = title_of(holding.family) if holding.family != "other" else ""
-    told = ", ".join(text for text in (holding.what, family) if text) if holding.kind == "part" else family or holding.what
+    whole = ", ".join(text for text in (holding.what, family) if text)
+    told = whole if holding.kind == "part" else family or holding.what
     state = "" if holding.usable or holding.kind == "pickle" else state_word(holding)
     return ", ".join(text for text in (told, size_text(holding.nbytes), state) if text)
 
@@ -94,7 +95,8 @@ def state_text(holding: Holding) -> str:
     """What is missing, or why it is not opened, in whole sentences."""
     lines = []
     if holding.missing:
-        lines.append("Incomplete: download it again, or put back what is missing.\n" + "\n".join(f"✗ {text}" for text in holding.missing))
+        lines.append("Incomplete: download it again, or put back what is missing.")
+        lines += [f"✗ {text}" for text in holding.missing]
     if holding.refused:
         lines.append(holding.refused)
     if holding.kind == "checkpoint":
@@ -104,9 +106,9 @@ def state_text(holding: Holding) -> str:
 
 def _no_settings(holding: Holding) -> str:
     return (
-        f"✗ Such a file holds weights alone. How its networks are built is told by a diffusers folder of the same family "
-        f"({title_of(holding.family) or 'unknown'}), of which only the small files are needed: download those, or put such "
-        "a folder beside the file."
+        "✗ Such a file holds weights alone. How its networks are built is told by a diffusers folder of the same "
+        f"family ({title_of(holding.family) or 'unknown'}), of which only the small files are needed: download those, "
+        "or put such a folder beside the file."
     )
 
 

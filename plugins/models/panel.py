@@ -71,8 +71,9 @@ class ModelsPanel(Panel):
         self.card, self.page, self.hub = CardPage(self.zones), ImportPage(self.zones), DownloadPage(self.zones)
         self.empty = EmptyState(
             "Every model on this machine",
-            "Choose one on the left to read its card. Models in the Hugging Face cache are listed by themselves; add the "
-            "folders that hold others, by button or by dropping them here. Or import the published GLIDE and ADM checkpoints.",
+            "Choose one on the left to read its card. Models in the Hugging Face cache are listed by themselves; add "
+            "the folders that hold others, by button or by dropping them here. Or import the published GLIDE and ADM "
+            "checkpoints.",
             icon="models", actions=[(_ADD, self.ask_folder), (_IMPORT, self.ask)],
         )  # fmt: skip
         self.stage = QStackedWidget(self.zones)
@@ -97,9 +98,9 @@ class ModelsPanel(Panel):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_S)
-        tip = "Look through a folder for models from now on; nothing in it is changed"
-        layout.addWidget(_button(row, _ADD, self.ask_folder, tip), 1)
-        layout.addWidget(_button(row, _DOWNLOAD, self.show_hub, "List the files of a model on Hugging Face, then fetch them"), 1)
+        add, fetch = "Look through a folder for models from now on", "List a model's files on Hugging Face, then fetch them"
+        layout.addWidget(_button(row, _ADD, self.ask_folder, add), 1)
+        layout.addWidget(_button(row, _DOWNLOAD, self.show_hub, fetch), 1)
         return row
 
     def _connect(self) -> None:
@@ -300,7 +301,8 @@ class ModelsPanel(Panel):
 
     def _converted(self, files: Sequence[Path]) -> None:
         made = ", ".join(file.name for file in files)
-        self.message(f"Converted: {made} lies beside the pickle now." if made else "There was nothing to convert.", "success")
+        text = f"Converted: {made} lies beside the pickle now." if made else "There was nothing to convert."
+        self.message(text, "success")
         self.desk.list_models()
 
     # --- import ---

@@ -31,7 +31,8 @@ class DownloadRequest(Request):
         title="Model", help="Its id on Hugging Face: organisation/name.", min_length=1, sweepable=False,
     )  # fmt: skip
     revision: str = ui(
-        "", title="Revision", help="The revision that was listed; none takes the latest.", widget="hidden", sweepable=False,
+        "", title="Revision", help="The revision that was listed; none takes the latest.",
+        widget="hidden", sweepable=False,
     )  # fmt: skip
     files: tuple[str, ...] = ui(
         (), title="Files", help="Names of the files; none takes those a model needs.", widget="hidden", sweepable=False,

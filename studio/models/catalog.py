@@ -90,8 +90,8 @@ def find_models(
             else:
                 if info is not None and (kinds is None or info.kind in kinds):
                     models.append(info)
-    known = {info.folder for info in models}
-    models += [info for info in _in_library() if info.folder not in known and info.kind in (KINDS if kinds is None else kinds)]
+    known, wanted = {info.folder for info in models}, KINDS if kinds is None else kinds
+    models += [info for info in _in_library() if info.folder not in known and info.kind in wanted]
     return models, problems
 
 

@@ -1,4 +1,4 @@
-"""Downloading a model from the hub, through the engine: listed first, then fetched file by file into the local cache."""
+"""Downloading a model from the hub, through the engine: listed first, then fetched file by file into the cache."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NotEnoughSpace(ValueError):
 
 @dataclass(frozen=True)
 class Offer:
-    """What can be downloaded, where it would go, how much of it is still missing (bytes by file), what is free there."""
+    """What can be downloaded, where it would go, bytes of each file that are still missing, what is free there."""
 
     listing: Listing
     folder: Path
@@ -54,7 +54,9 @@ def look_up(repo: str, ctx: JobContext) -> Generator[Event | Offload, Any, Offer
     return offer
 
 
-def download(repo: str, revision: str, names: Sequence[str], ctx: JobContext) -> Generator[Event | Offload, Any, Downloaded]:
+def download(
+    repo: str, revision: str, names: Sequence[str], ctx: JobContext
+) -> Generator[Event | Offload, Any, Downloaded]:
     """Fetch files of a repository; what was broken off before is taken up again. Cancelling keeps what is there.
 
     Raises HubError, NotEnoughSpace before anything is fetched, FileUnwritable.
@@ -103,6 +105,6 @@ def _offer(hub: Hub, repo: str) -> Offer:
 def _need_space(offer: Offer, missing: int) -> None:
     if missing + SPARE > offer.free:
         raise NotEnoughSpace(
-            f"{missing / 2**30:.2f} GiB are still to be fetched, and {offer.free / 2**30:.2f} GiB are free on the disk of "
-            f"“{offer.folder}”. Free some space, or start the studio with HF_HOME on another disk."
+            f"{missing / 2**30:.2f} GiB are still to be fetched, and {offer.free / 2**30:.2f} GiB are free on the disk "
+            f"of “{offer.folder}”. Free some space, or start the studio with HF_HOME on another disk."
         )

@@ -22,7 +22,10 @@ CHUNK = 1 << 20
 """Bytes of one piece."""
 PATIENCE = 20.0
 """Seconds without an answer after which a server counts as gone."""
-_FOREIGN = (".msgpack", ".h5", ".onnx", ".onnx_data", ".pb", ".tflite", ".ot", ".gguf", ".xml", ".mlmodel", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4")
+_FOREIGN = (
+    ".msgpack", ".h5", ".onnx", ".onnx_data", ".pb", ".tflite", ".ot", ".gguf", ".xml", ".mlmodel",
+    ".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4",
+)  # fmt: skip
 _FETCHED = (".json", ".txt", ".model", ".safetensors", ".md", ".jinja")
 _NAMELESS = ("LICENSE", "LICENCE")
 
@@ -111,7 +114,8 @@ class Hub:
         try:
             lock.acquire()
         except Timeout as error:
-            raise HubError(f"“{file.name}” is being fetched by another window. Wait for it, or cancel it there.") from error
+            text = f"“{file.name}” is being fetched by another window. Wait for it, or cancel it there."
+            raise HubError(text) from error
         try:
             if not blob.exists():
                 yield from self._append(listing, file, part)
@@ -141,10 +145,12 @@ class Hub:
                         done += len(piece)
                         yield done
         if done < file.nbytes:
-            raise HubError(f"“{file.name}” was broken off at {done:,} of {file.nbytes:,} bytes. Download again: it goes on there.")
+            text = f"“{file.name}” was broken off at {done:,} of {file.nbytes:,} bytes."
+            raise HubError(f"{text} Download again: it goes on there.")
         if digest.hexdigest() != file.sha256:
             part.unlink(missing_ok=True)
-            raise HubError(f"“{file.name}” arrived damaged (its SHA-256 is another) and was removed. Download it again.")
+            text = f"“{file.name}” arrived damaged (its SHA-256 is another) and was removed."
+            raise HubError(f"{text} Download it again.")
 
     def _linked(self, listing: Listing, file: HubFile) -> Path:
         """The file under its name in the snapshot; small ones are fetched here, large ones are linked."""
@@ -229,12 +235,15 @@ def in_words(repo: str) -> Iterator[None]:
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise HubError(f"There is no model “{repo}” on the hub, or it is private. Check the id.") from error
     except errors.EntryNotFoundError as error:
-        raise HubError(f"A file of “{repo}” is no longer on the hub, or cannot be reached. List its files again.") from error
+        text = f"A file of “{repo}” is no longer on the hub, or cannot be reached. List its files again."
+        raise HubError(text) from error
     except (httpx2.TransportError, ConnectionError) as error:
         raise HubError(
-            "The hub cannot be reached: there is no network, or a proxy is in the way. What was fetched is kept; try again later."
+            "The hub cannot be reached: there is no network, or a proxy is in the way. What was fetched is kept; try "
+            "again later."
         ) from error
     except json.JSONDecodeError as error:
-        raise HubError("The hub's answer cannot be understood: a login page of the network may have come instead.") from error
+        text = "The hub's answer cannot be understood: a login page of the network may have come instead."
+        raise HubError(text) from error
     except errors.HfHubHTTPError as error:
         raise HubError(f"The hub answered with error {error.response.status_code}. Try again later.") from error

@@ -61,7 +61,7 @@ class Inventory:
 
 
 def inventory() -> Inventory:
-    """Look at every model in the catalogue, at those opened from elsewhere, and at what the library's last survey found.
+    """Look at every model in the catalogue, at those opened from elsewhere, at what the library's last survey found.
 
     Reads headers and cards only.
     """

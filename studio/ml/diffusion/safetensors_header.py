@@ -34,7 +34,7 @@ class Tensor(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """tensors by name; metadata: free text by name; nbytes: the size the whole file must have, found: the one it has."""
+    """tensors, metadata: by name; nbytes: the size that the whole file must have, found: the one it has."""
 
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +67,8 @@ def read_header(path: Path) -> Header:
         file.seek(0)
         length = int.from_bytes(file.read(_LENGTH), "little")
         if not 2 <= length <= min(_MAX_HEADER, max(0, found - _LENGTH)):
-            raise HeaderUnreadable(path, "its end is missing" if 2 <= length <= _MAX_HEADER else "it does not begin like one")
+            cut = 2 <= length <= _MAX_HEADER
+            raise HeaderUnreadable(path, "its end is missing" if cut else "it does not begin like one")
         raw = file.read(length)
     try:
         return _parsed(json.loads(raw), _LENGTH + length, found)

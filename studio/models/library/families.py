@@ -10,7 +10,7 @@ from studio.models.library.holding import INPAINTING, PICTURE_TO_PICTURE, TEXT_T
 
 ALL_THREE = (TEXT_TO_PICTURE, PICTURE_TO_PICTURE, INPAINTING)
 DECODER_MAPS = 3
-"""Feature maps at full size that are alive at once while an AutoencoderKL decodes: input, output and skip of a block."""
+"""Maps at full size that are alive at once while an AutoencoderKL decodes: input, output and skip of a block."""
 DECODER_CHANNELS = 256
 """Channels of such a map in the published decoders: the last level takes in those of the level before."""
 

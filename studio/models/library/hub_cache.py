@@ -1,4 +1,4 @@
-"""The local Hugging Face cache: `models--org--name/snapshots/<revision>/…`, with links into `blobs` or files themselves.
+"""The local Hugging Face cache: `models--org--name/snapshots/<revision>/…`, links into `blobs` or files themselves.
 
 Read leniently, folder by folder: `huggingface_hub.scan_cache_dir` drops a whole repository for one broken link or one
 reference to a revision that is gone, and those are the ones a person wants explained.
@@ -57,7 +57,7 @@ def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def repositories(cache: Path) -> Iterator[Repository]:
-    """The model repositories in a cache, by name; none where there is no cache. Raises OSError where it cannot be read."""
+    """The model repositories in a cache, by name; none where there is no cache. Raises OSError."""
     if not cache.is_dir():
         return
     for folder in sorted(cache.iterdir()):

@@ -22,7 +22,9 @@ from studio.models.library.weights import Weights, read_json, settings_in, weigh
 INDEX = "model_index.json"
 _OPTIONAL = ("safety_checker", "feature_extractor", "image_encoder", "watermark")
 """Parts without which a pipeline still draws."""
-_NO_PICTURES = ("Video", "Audio", "Music", "Animate", "Wan", "Mochi", "LTX", "Allegro", "CogVideo", "Shap", "Upscale", "Prior")
+_NO_PICTURES = (
+    "Video", "Audio", "Music", "Animate", "Wan", "Mochi", "LTX", "Allegro", "CogVideo", "Shap", "Upscale", "Prior",
+)  # fmt: skip
 _NO_WEIGHTS = {
     "Scheduler": ("scheduler_config.json",),
     "Tokenizer": ("tokenizer_config.json", "vocab.json", "spiece.model", "tokenizer.json"),

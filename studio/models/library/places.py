@@ -43,7 +43,8 @@ def forget_place(folder: Path) -> tuple[Path, ...]:
 
 
 def _remember(folders: tuple[Path, ...]) -> tuple[Path, ...]:
-    atomic.write_text(_file(), json.dumps({"folders": [str(folder) for folder in folders]}, ensure_ascii=False, indent=1))
+    table = {"folders": [str(folder) for folder in folders]}
+    atomic.write_text(_file(), json.dumps(table, ensure_ascii=False, indent=1))
     return folders
 
 

@@ -20,7 +20,9 @@ _PIXART = "blocks.0.cross_attn.q_linear.weight"
 _CONTROL = ("control_model.time_embed.0.weight", "controlnet_cond_embedding.conv_in.weight")
 _LORA_DOWN = re.compile(r"(lora_down|lora_A|lora\.down)(\.\w+)?\.weight$")
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.safetensors$")
-_UNKNOWN = "Its tensors are of a layout that is not known here. “Import released checkpoints…” tells whether it is GLIDE or ADM."
+_UNKNOWN = (
+    "Its tensors are of a layout that is not known here. “Import released checkpoints…” tells whether it is GLIDE or ADM."
+)
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 
 
@@ -122,8 +124,8 @@ def _network(header: Header) -> _Told | None:
 
 def _unet_family(header: Header) -> str:
     """By the width of the prompt that its attention to text takes."""
-    widths = (value.shape[-1] for name, value in header.tensors.items() if name.endswith("attn2.to_k.weight") and value.shape)
-    return family_of_width(next(widths, 0))
+    shapes = (value.shape for name, value in header.tensors.items() if name.endswith("attn2.to_k.weight"))
+    return family_of_width(next((shape[-1] for shape in shapes if shape), 0))
 
 
 def _lora_family(header: Header, down: list[str]) -> str:

@@ -83,7 +83,8 @@ class Survey:
     @property
     def found(self) -> Library:
         """Everything, by title."""
-        holdings = sorted((holding for _, holding in self._found.values()), key=lambda h: (h.title.casefold(), str(h.place)))
+        found = (holding for _, holding in self._found.values())
+        holdings = sorted(found, key=lambda holding: (holding.title.casefold(), str(holding.place)))
         return Library(tuple(holdings), tuple(self._problems), places())
 
     def _take_repository(self, repository: Repository) -> None:
@@ -95,8 +96,9 @@ class Survey:
                     self._take(step, snapshot.title if whole else f"{snapshot.title}: {inside}", "hub", snapshot)
         if repository.unfinished and not repository.snapshots:
             lost = f"everything but {repository.unfinished:,} bytes of a download that was broken off"
-            holding = Holding(repository.folder, repository.repo, "hub", "unknown", missing=(lost,), nbytes=repository.unfinished)
-            self._found[str(repository.folder)] = "", holding
+            self._found[str(repository.folder)] = "", Holding(
+                repository.folder, repository.repo, "hub", "unknown", missing=(lost,), nbytes=repository.unfinished
+            )
 
     def _take(self, candidate: Candidate, title: str, source: Source, snapshot: Snapshot | None = None) -> None:
         """Recognise a candidate, unless it is as it was when that was done before."""

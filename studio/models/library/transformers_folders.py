@@ -15,7 +15,9 @@ _ENDS = (
 """Ends of architecture names -> what such a model is."""
 _PAIRS = ("clip", "siglip", "siglip2", "align", "altclip", "chinese_clip", "metaclip_2")
 """Types that embed pictures and texts into one space."""
-_CAUSAL = ("gpt2", "gpt_neo", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "phi", "phi3", "gemma", "gemma2", "opt", "bloom")
+_CAUSAL = (
+    "gpt2", "gpt_neo", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "phi", "phi3", "gemma", "gemma2", "opt", "bloom",
+)  # fmt: skip
 """Types that write on, for configurations that name no architecture."""
 
 

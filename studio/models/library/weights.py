@@ -75,8 +75,8 @@ def of_files(files: Iterable[Path], label: str = "") -> Weights:
 def pickle_words(name: str) -> str:
     """Why a pickled file is not opened, and what to do."""
     return (
-        f"“{name}” is a pickle: to open it is to run whatever it asks for. Get the .safetensors file of the same model, or "
-        "convert this one safely: that builds its tensors, runs nothing, and refuses a file that asks for more."
+        f"“{name}” is a pickle: to open it is to run whatever it asks for. Get the .safetensors file of the same model, "
+        "or convert this one safely: that builds its tensors, runs nothing, and refuses a file that asks for more."
     )
 
 
