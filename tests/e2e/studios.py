@@ -44,20 +44,20 @@ def draw_without_end(studio: Any) -> None:
     """One picture after another; tells of each step, each disk access, each result that is said to be kept."""
     from PySide6.QtCore import QTimer
 
-    from studio_plugins.generate import jobs
+    from studio_plugins.generate import drawing
 
     panel = studio.window.panels.panel("generate")
     tell("open", *studio.window.panels.open_ids())
     tell("listed", studio.services.results.count())
     tell("bar", studio.window.bar.text() if studio.window.bar.isVisible() else "")
     tell("notes", *(note.text for note in studio.notifications.items()))
-    real = jobs.step_data
+    real = drawing.step_data
 
     def step_data(*arguments: Any, **options: Any) -> Any:
         tell("step")
         return real(*arguments, **options)
 
-    jobs.step_data = step_data
+    drawing.step_data = step_data
     tell_of_disk_work(studio.paths.root)
     told: set[str] = set()
 
