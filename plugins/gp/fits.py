@@ -105,9 +105,11 @@ class Fits(QObject):
         found = with_model(self._document.scene, model.with_theta(theta))
         self._document.edit("place in the landscape", kernel=found.kernel, noise=found.noise, mean=found.mean)
 
-    def _forget(self, _before: Scene, after: Scene) -> None:
+    def _forget(self, before: Scene, after: Scene) -> None:
         """What was worked out for other points or values is no longer shown."""
         self._desk.stop_fit()
+        if after.points != before.points:
+            self._insight.forget_fit()
         self._insight.show_scene(after)
         self._insight.show_doubt(None)
         if self._surveyed is not None and not self._surveyed.holds(after.model, after.data):

@@ -111,6 +111,11 @@ class Insight(QWidget):
         self.course.clear()
         self.course_section.set_expanded(True)
 
+    def forget_fit(self) -> None:
+        """The fit was of other points."""
+        self.course.clear()
+        self.landscape.set_runs(())
+
     def show_fit(self, fitted: Fitted) -> None:
         """The ways that the runs of a finished fit took, the best last."""
         names = tuple(parameter.name for parameter in fitted.model.parameters())

@@ -9,7 +9,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from studio.ml.gp.jet import Array
-from studio.ui.elided import ElidedLabel
 from studio_plugins.gp.landscape_view import LandscapeView
 
 if TYPE_CHECKING:
@@ -42,8 +41,7 @@ class LandscapePage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setColumnStretch(1, 1)
         for row, (text, box) in enumerate((("across", self.across), ("up", self.down))):
-            label = ElidedLabel(self)
-            label.setText(text)
+            label = QLabel(text, self)
             label.setProperty("tone", "muted")
             layout.addWidget(label, row, 0)
             layout.addWidget(box, row, 1)

@@ -195,6 +195,7 @@ class GpPanel(Panel):
             self.controls.data.offer(())
         self.stage.plot.choose(())
         self.stage.plot.fit(scene.points)
+        self.message("")
 
     def open_table(self) -> None:
         """Ask for a file; the window goes on meanwhile."""

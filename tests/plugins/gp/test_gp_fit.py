@@ -177,3 +177,14 @@ def test_a_cancelled_fit_leaves_the_document_as_it_was(qtbot, short):
     assert short.document.scene == before and short.controls.prior.noise.value() == before.noise
     shown = short.stage._shown[1].mean
     assert np.abs(shown - Posterior.of(before.model, before.data).predict(short._question.grid).mean).max() < 1e-9
+
+
+def test_other_points_leave_nothing_of_the_fit_before(qtbot, short):
+    short.zones.primary.click()
+    qtbot.waitUntil(lambda: short.context.results.count() == 1, timeout=LONG)
+    quiet(qtbot, short)
+    assert short.insight.landscape._runs and "log p(y)" in short.last_message.text
+    short.show_example("noise")
+    assert not short.insight.landscape._runs and not short.insight.course.data()
+    assert "log p(y)" not in short.last_message.text
+    quiet(qtbot, short)
