@@ -8,7 +8,6 @@ from typing import Literal
 
 Mode = Literal["replace", "refine", "extend", "remove"]
 Method = Literal["trained", "replace_x0", "replace_x_t"]
-Waiting = Literal["none", "model", "sequential"]
 ColourMatch = Literal["off", "shift", "membrane"]
 
 MODES: Mapping[str, str] = MappingProxyType(
@@ -19,9 +18,6 @@ METHODS: Mapping[str, str] = MappingProxyType(
 )
 COLOUR_MATCHES: Mapping[str, str] = MappingProxyType(
     {"off": "Off", "shift": "Shift", "membrane": "Smooth membrane"}
-)
-OFFLOADS: Mapping[str, str] = MappingProxyType(
-    {"none": "None", "model": "Whole parts", "sequential": "Layer by layer"}
 )
 OFF = "off"
 """The up-sampler of a run without a second stage."""

@@ -6,8 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from studio.host.request import RequestError
-from studio.ml.diffusion.external.schedulers import DIFFUSION, FLOW
 from studio.models.catalog import EXTERNAL, ModelInfo, find_models
+from studio.models.external import scheduler_choices
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
 from studio.ui.text_fields import SeedField
@@ -15,8 +15,6 @@ from studio_plugins.inpaint.choices import MODELS, OFF
 from studio_plugins.inpaint.request import DIGEST_OF, PIXELS_OF, InpaintRequest
 
 _FACTOR = 4  # an up-sampler's pictures are that many times as wide as those it is given
-_FLOWS = ("sd3", "flux")
-"""Families trained by flow matching, which need schedulers of that kind."""
 
 
 class Controls(QWidget):
@@ -106,10 +104,10 @@ class Controls(QWidget):
         self.changed.emit()
 
     def _schedulers(self) -> list[tuple[str, str]]:
-        """Names that fit the chosen model; its own alone where it is none of the public ones."""
+        """Those that fit the chosen model; only its own where it is none of the public ones."""
         info = self._models.get(self._chosen)
-        named = () if info is None or info.kind != EXTERNAL else FLOW if info.family in _FLOWS else DIFFUSION
-        return [("default", "The model's own"), *((name, name.replace("_", " ")) for name in named)]
+        offered = scheduler_choices(info)
+        return offered if info is not None and info.kind == EXTERNAL else offered[:1]
 
 
 def _changes_pictures(info: ModelInfo) -> bool:

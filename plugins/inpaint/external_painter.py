@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import __version__
 from studio.engine import JobContext
+from studio.models.external import lora_of, provenance_of_external
 from studio_plugins.inpaint.choices import Method
 from studio_plugins.inpaint.painters import Painted
 from studio_plugins.inpaint.request import InpaintRequest
 
 if TYPE_CHECKING:
-    from studio.ml.diffusion.external.asked import Asked, Lora
+    from studio.ml.diffusion.external.asked import Asked
     from studio.ml.diffusion.external.model import ExternalModel
     from studio.ml.diffusion.views import View
 
@@ -70,27 +69,4 @@ class ExternalPainter:
         )
 
     def provenance(self, ctx: JobContext) -> Mapping[str, Any]:
-        import diffusers
-        import torch
-
-        return {
-            "model": self.name,
-            "family": self.model.family,
-            "device": ctx.device,
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-            "studio": __version__,
-        }
-
-
-def lora_of(text: str) -> Lora:
-    """An adapter as requests name it: the place of its file, and perhaps its weight, "style.safetensors : 0.8"."""
-    from studio.ml.diffusion.external.asked import Lora
-
-    place, colon, weight = text.rpartition(" : ")
-    try:
-        return Lora(Path(place.strip()), float(weight)) if colon else Lora(Path(text.strip()))
-    except ValueError:
-        return Lora(Path(text.strip()))
+        return provenance_of_external(self.model, ctx)

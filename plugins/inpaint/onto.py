@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from studio.engine import Event, JobContext, Offload, Progress, Snapshot
+from studio.engine import Event, JobContext, Offload, Progress
 from studio.host.pictures import Pixels
 from studio.host.results import ResultMissing, ResultsStore
+from studio.models.external import with_offers
 from studio_plugins.inpaint import jobs
 from studio_plugins.inpaint.inputs import InpaintInputs
 from studio_plugins.inpaint.request import InpaintRequest
 from studio_plugins.inpaint.results import InpaintResult, MethodsResult
 from studio_plugins.inpaint.shot import Shot
 from studio_plugins.inpaint.stored import ResultUnreadable, read_run
-
-Running = Generator[Event | Offload, Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ def paint(order: CanvasOrder, ctx: JobContext) -> Generator[Event | Offload, Any
     """Fill the selection and keep what came of it; as `jobs.paint`. What helps after a failure is Snapshot "offers"."""
     yield Progress(0, order.request.steps, "looking at the picture")
     inputs = yield Offload(order.shot.inputs)
-    result = yield from _with_offers(jobs.paint(jobs.InpaintOrder(order.request, inputs), ctx))
+    result = yield from with_offers(jobs.paint(jobs.InpaintOrder(order.request, inputs), ctx))
     return Drawn(result, (yield Offload(patches_of, result)))
 
 
@@ -66,7 +65,7 @@ def paint_methods(order: CanvasOrder, ctx: JobContext) -> Generator[Event | Offl
     """Fill the selection by every method; as `jobs.paint_methods`."""
     yield Progress(0, order.request.steps, "looking at the picture")
     inputs = yield Offload(order.shot.inputs)
-    result: MethodsResult = yield from _with_offers(jobs.paint_methods(jobs.InpaintOrder(order.request, inputs), ctx))
+    result: MethodsResult = yield from with_offers(jobs.paint_methods(jobs.InpaintOrder(order.request, inputs), ctx))
     return result
 
 
@@ -93,17 +92,6 @@ def patches_of(result: InpaintResult) -> tuple[Patch, ...]:
         pixels.setflags(write=False)
         made.append(Patch(pixels, left, top))
     return tuple(made)
-
-
-def _with_offers(running: Running) -> Running:
-    """What a run yields; the ways out that an error offers are told before it is raised."""
-    try:
-        done = yield from running
-    except (ValueError, MemoryError) as error:
-        offers: Sequence[Any] = getattr(error, "offers", ())
-        yield Snapshot("offers", tuple(offers))
-        raise
-    return done
 
 
 def _reread(store: ResultsStore, record_id: str) -> Reread:

@@ -8,13 +8,11 @@ from typing import ClassVar
 
 from studio.host.request import Idle, Request, ui
 from studio.models.fields import (
-    Digest, Precision, Sampler, digest_field, eta_field, model_field, precision_field, sampler_field, scale_field,
-    seed_field, steps_field,
+    OFFLOADS, Digest, Precision, Sampler, Waiting, digest_field, eta_field, model_field, precision_field, sampler_field,
+    scale_field, seed_field, steps_field,
 )  # fmt: skip
 from studio_plugins.inpaint.applies import idle_fields
-from studio_plugins.inpaint.choices import (
-    COLOUR_MATCHES, METHODS, MODES, OFF, OFFLOADS, ColourMatch, Method, Mode, Waiting,
-)  # fmt: skip
+from studio_plugins.inpaint.choices import COLOUR_MATCHES, METHODS, MODES, OFF, ColourMatch, Method, Mode
 
 DIGEST_OF: Mapping[str, str] = MappingProxyType({"model": "model_sha256", "upsample": "upsampler_sha256"})
 """Which field holds the digest of the weights that another field names."""

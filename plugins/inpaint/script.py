@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.models.catalog import is_checkpoint, read_info
 from studio.models.external import is_external
-from studio_plugins.inpaint.external_painter import lora_of
+from studio.models.external import lora_of
 from studio_plugins.inpaint.inputs import FILE_OF
 from studio_plugins.inpaint.request import InpaintRequest
 

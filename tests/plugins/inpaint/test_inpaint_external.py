@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from studio.engine import JobContext, Preview, Snapshot, run_inline
 from studio.models.external import is_external, open_external
-from studio_plugins.inpaint.external_painter import ExternalPainter, lora_of
+from studio.models.external import lora_of
+from studio_plugins.inpaint.external_painter import ExternalPainter
 from studio_plugins.inpaint.inputs import InpaintInputs
 from studio_plugins.inpaint.jobs import inpaint, live
 from studio_plugins.inpaint.request import InpaintRequest
