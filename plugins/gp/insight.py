@@ -54,7 +54,9 @@ class Insight(QWidget):
         self.landscape = LandscapePage(zones)
         self.doubt = Facts(zones)
         self.doubt_button = QPushButton("Estimate", zones)
-        self.doubt_button.setToolTip("Laplace’s approximation: the curvature of the likelihood at the present values. Fit first.")
+        self.doubt_button.setToolTip(
+            "Laplace’s approximation: the curvature of the likelihood at the present values. Fit first."
+        )
         self.doubt_button.clicked.connect(lambda _checked=False: self.doubt_wanted.emit())
         zones.add_insight("Log marginal likelihood", self.likelihood)
         zones.add_insight("How it is computed", self.facts)
@@ -62,7 +64,8 @@ class Insight(QWidget):
         zones.add_insight("Covariance Σ₁₁ of the points", _stacked(zones, self.matrix, self._matrix_note))
         self.course_section = zones.add_insight("Course of the fit", self.course, expanded=False)
         zones.add_insight("Landscape of the likelihood", self.landscape, expanded=False)
-        zones.add_insight("How sure are the hyper-parameters?", _stacked(zones, self.doubt, self.doubt_button), expanded=False)
+        doubt = _stacked(zones, self.doubt, self.doubt_button)
+        zones.add_insight("How sure are the hyper-parameters?", doubt, expanded=False)
 
     # --- the posterior ---
 

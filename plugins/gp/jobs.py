@@ -51,8 +51,8 @@ class Doubt:
 def gp(request: GpRequest, ctx: JobContext) -> Generator[Event | Offload, Any, FitResult]:
     """Fit by type-II maximum likelihood and keep what was found. One step is one evaluation of the likelihood.
 
-    Yields per step Progress, a Metric "run <i>", the best log p(y) of the run over evaluations, and the FitStep as Snapshot "fit".
-    Raises GPError.
+    Yields per step Progress, a Metric "run <i>", the best log p(y) of the run over evaluations, and the FitStep as
+    Snapshot "fit". Raises GPError.
     """
     from studio.ml.gp.fitting import HOPELESS, fit
 
