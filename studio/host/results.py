@@ -324,7 +324,8 @@ class ResultsStore:
                 if (self._records / name).is_dir():
                     self.notes.append(f"The result folder “{self._records / name}” is damaged and not listed: {error}.")
         if rows:
-            index.put(rows)
+            # One that another process has put there meanwhile may be starred by now, and was not when it was read.
+            index.put(rows, replace=False)
         if known - present:
             index.remove(known - present)
         for name in pending & present:

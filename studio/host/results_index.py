@@ -124,16 +124,15 @@ class Index:
                     self._writer.execute("ROLLBACK")
                 raise
 
-    def put(self, rows: Iterable[tuple[Mapping[str, Any], bool, bool]]) -> None:
-        """Insert or replace rows, all in one transaction."""
+    def put(self, rows: Iterable[tuple[Mapping[str, Any], bool, bool]], *, replace: bool = True) -> None:
+        """Insert rows, all in one transaction; those that are there already are replaced, or else left as they are."""
+        insert = f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         with self._changing() as (connection, value):
             for data, starred, trashed in rows:
                 text = json.dumps(data, ensure_ascii=True)
                 plain = search_text(data).encode("utf-8", "replace").decode("utf-8")
-                connection.execute(
-                    "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (data["id"], data["kind"], data["created"], plain, text, starred, trashed, value),
-                )
+                row = (data["id"], data["kind"], data["created"], plain, text, starred, trashed, value)
+                connection.execute(insert, row)
                 connection.execute("DELETE FROM gone WHERE id = ?", (data["id"],))
 
     def announce(self, record_id: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from studio.host import atomic, results_folder
 from studio.host.results import ResultMissing, ResultsStore, StoreUnwritable
 from studio.host.results_folder import BadRecord
+from studio.host.results_index import Index
 
 PNG = b"\x89PNG\r\n\x1a\nthumb"
 
@@ -330,3 +331,23 @@ def test_the_newest_result_of_exactly_a_request_is_found(tmp_path: Path) -> None
         found = store.newest("count", {"n": 1})
         assert found is not None and found.id == ids[2]
         assert store.newest("count", {"n": 3}) is None and store.newest("other", {"n": 1}) is None
+
+
+def test_a_start_takes_no_star_away_from_what_another_window_has_just_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other window puts its result into the index and stars it after this one has read the folder."""
+    other = ResultsStore(tmp_path)
+    put = Index.put
+
+    def late(index: Index, *arguments: Any, **options: Any) -> None:
+        monkeypatch.undo()
+        other.star(kept.id)
+        put(index, *arguments, **options)
+
+    with closing(other):
+        kept = other.add("count", {"n": 1}, {"a.txt": b"a"})
+        monkeypatch.setattr(Index, "ids", lambda index: set())  # asked before the other window had told of it
+        monkeypatch.setattr(Index, "put", late)
+        with closing(ResultsStore(tmp_path)) as store:
+            assert store.get(kept.id).starred
