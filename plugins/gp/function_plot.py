@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QGraphicsRectItem, QVBoxLayout, QWidget
 
 from studio.ui.plot_axis import style_axes
@@ -24,6 +24,8 @@ from studio_plugins.gp.rulers import Rulers
 
 REACH_PX = 10.0
 """How near to a point the pointer takes hold of it."""
+TOGETHER_MS = 24
+"""How long a dragged point waits for what follows from its place, so that one painting shows both."""
 HOME = QRectF(-5.0, -3.0, 10.0, 6.0)
 """What an empty plot shows."""
 
@@ -63,6 +65,11 @@ class FunctionPlot(QWidget):
         self._points, self._common = Points(), 0.0
         self._selection: tuple[int, ...] = ()
         self._labels = ("x", "y")
+        self._hand: tuple[float, float, float] | None = None
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(TOGETHER_MS)
+        self._patience.timeout.connect(self.settle)
         self._box = QGraphicsRectItem()
         self._box.setZValue(9)
         self._box.hide()
@@ -92,9 +99,17 @@ class FunctionPlot(QWidget):
     def show_points(self, points: Points, common: float) -> None:
         """These points; a selection that no longer fits is let go of."""
         self._points, self._common = points, common
+        self._hand = None
         if any(index >= len(points) for index in self._selection):
             self.choose(())
         self.dots.show(points, self._selection, common)
+
+    def settle(self) -> None:
+        """Draw the point in the hand where it is now: what follows from its place is about to be drawn, or takes long."""
+        self._patience.stop()
+        if self._hand is not None:
+            self.dots.move(*self._hand)
+            self._hand = None
 
     def choose(self, indices: Iterable[int]) -> None:
         """Select these points and no others."""
@@ -203,7 +218,9 @@ class FunctionPlot(QWidget):
 
         def pull(dx: float, dy: float) -> None:
             if len(together) == 1:
-                self.dots.move(x + dx, y + dy, noise)
+                self._hand = (x + dx, y + dy, noise)
+                if not self._patience.isActive():
+                    self._patience.start()
                 self.dragged.emit(index, x + dx, y + dy)
             else:
                 self.dots.show(self._points.shifted(together, dx, dy), together, self._common)

@@ -67,6 +67,7 @@ class Stage(QWidget):
 
     def show_pulled(self, pulled: Pulled, x: Array) -> None:
         """The posterior while a point is dragged."""
+        self.plot.settle()
         moved = Prediction(pulled.moved.mean, pulled.moved.variance)
         prior = self._shown[2] if self._shown is not None and len(self._shown[0]) == len(x) else moved
         self._shown = (x, moved, prior)

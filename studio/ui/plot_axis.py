@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 from PySide6.QtGui import QFont, QFontMetricsF
+from PySide6.QtWidgets import QGraphicsItem
 
 from studio.ui.theme import theme
 from studio.ui.tokens import FONT_PX
@@ -19,10 +20,14 @@ _ROUND = (1, 2, 5, 10)
 
 
 class PlotAxis(pg.AxisItem):  # type: ignore[misc]
-    """pyqtgraph labels two levels of ticks at once, which collide in a narrow column and mix numbers of digits."""
+    """pyqtgraph labels two levels of ticks at once, which collide in a narrow column and mix numbers of digits.
+
+    Kept as a picture between changes of its range: drawing its grid anew takes longer than all curves together.
+    """
 
     def __init__(self, side: str) -> None:
         super().__init__(side)
+        self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         self.enableAutoSIPrefix(False)  # "step (x1e+03)" says less than 2000
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:

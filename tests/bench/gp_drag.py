@@ -7,6 +7,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class _Watch:
             (panel.stage.plot.dragged, lambda _index, x, y: self._sent.__setitem__((x, y), self.open[-1][0])),
             (panel.desk.pulled, lambda _pulled, pull: setattr(self, "_answered", self._sent.get((pull.x, pull.y), -1))),
             # The insight column is painted in the same round, after the plot: look once that is over.
-            (panel.stage.plot.canvas.painted, lambda: QTimer.singleShot(0, self._painted)),
+            (panel.stage.plot.canvas.painted, lambda: QTimer.singleShot(0, partial(self._painted, self._answered))),
         ]
         for signal, slot in self._connections:
             signal.connect(slot)
@@ -116,10 +117,11 @@ class _Watch:
     def moved(self) -> None:
         self.open.append((next(self._count), time.perf_counter()))
 
-    def _painted(self) -> None:
+    def _painted(self, answered: int) -> None:
+        """The picture that is on the screen now was begun when the answers up to this one had come."""
         now = time.perf_counter()
-        self.late += [now - since for number, since in self.open if number <= self._answered]
-        self.open = [entry for entry in self.open if entry[0] > self._answered]
+        self.late += [now - since for number, since in self.open if number <= answered]
+        self.open = [entry for entry in self.open if entry[0] > answered]
 
     def stop(self) -> None:
         for signal, slot in self._connections:

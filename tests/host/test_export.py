@@ -239,6 +239,25 @@ def test_the_axes_of_vector_plots_line_up(service: ExportService, tmp_path: Path
     assert np.abs(ink_box(tmp_path / "svg.png") - ink_box(tmp_path / "p.png")).max() <= 6
 
 
+def test_axes_that_the_screen_keeps_as_pixels_are_lines_in_a_file(service: ExportService, tmp_path: Path, qtbot: Any) -> None:
+    import pyqtgraph as pg
+    from PySide6.QtWidgets import QGraphicsItem
+
+    from studio.ui.plot_axis import PlotAxis
+
+    widget = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
+    qtbot.addWidget(widget)
+    widget.resize(320, 240)
+    widget.plot([0.0, 1.0], [0.0, 1.0])
+    widget.show()
+    qtbot.waitExposed(widget)
+    axis = widget.getPlotItem().getAxis("bottom")
+    assert axis.cacheMode() == QGraphicsItem.CacheMode.DeviceCoordinateCache
+    svg = service.save(item("plot", widget), tmp_path / "kept.svg").read_text("utf-8")
+    assert "<image" not in svg and "<text" in svg
+    assert axis.cacheMode() == QGraphicsItem.CacheMode.DeviceCoordinateCache
+
+
 def test_plots_that_hold_nothing(service: ExportService, tmp_path: Path, qtbot: Any) -> None:
     import pyqtgraph as pg
 

@@ -37,6 +37,7 @@ def _target(plot: Any) -> tuple[QGraphicsScene, QRectF, QGraphicsItem]:
 
 def _paint(plot: Any, painter: QPainter, width: float, height: float) -> None:
     from PySide6.QtCore import QRectF, Qt
+    from PySide6.QtWidgets import QGraphicsItem
 
     scene, source, _ = _target(plot)
     views = scene.views()
@@ -45,7 +46,15 @@ def _paint(plot: Any, painter: QPainter, width: float, height: float) -> None:
     prepare = getattr(scene, "prepareForPaint", None)
     if prepare is not None:  # pyqtgraph lays out its axes here, as it does before each paint event
         prepare()
-    scene.render(painter, QRectF(0, 0, width, height), source, Qt.AspectRatioMode.IgnoreAspectRatio)
+    plain = QGraphicsItem.CacheMode.NoCache
+    kept = [(item, item.cacheMode()) for item in scene.items() if item.cacheMode() != plain]
+    for item, _mode in kept:
+        item.setCacheMode(plain)  # lines, not the pixels that the screen keeps of them
+    try:
+        scene.render(painter, QRectF(0, 0, width, height), source, Qt.AspectRatioMode.IgnoreAspectRatio)
+    finally:
+        for item, mode in kept:
+            item.setCacheMode(mode)
 
 
 def _picture_dpi() -> int:
