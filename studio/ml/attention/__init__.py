@@ -1,0 +1,25 @@
+"""Attention in any transformer, seen truthfully. Nothing here touches the network. The rooms, from the bottom:
+
+    errors        AttentionError and what a person can put right, in words
+    values        plain values: Asked goes in; Site, Token, Reading, Guess, Scores come out
+    folder        look(place): what a transformers folder holds, without reading a weight
+    opening       open_folder(place) -> Subject: a model with its tokenizer or image processor, ready to be looked into
+    subject       Subject: what every room above asks of a model; `public` and `own` are its two kinds
+    reading       Asked -> tensors and the Readings that name every row and column
+    listening     the attention function that keeps Q, K (and V) while the fast kernel computes; where heads are switched off
+    capture       capture(subject, asked) -> Trace; windows(...) for texts longer than the context
+    maps          head, row, crop, pooled, pyramid: any map of a Trace recomputed on demand, never more than a band of it
+    mosaic        thumbnails(trace): all layers and heads, streamed
+    statistics    of every head: entropy, sink, diagonal, previous token, induction, mean distance
+    rollout       attention rollout, layer by layer
+    relevancy     gradient x attention (Chefer): self, cross-attention, both towers of CLIP
+    norms         || alpha v W^O ||: attention weighted by what it moves
+    lens          what each layer would answer already (logit lens)
+    ablation      heads switched off: their effect on the answer and on generation
+    generation    one token after the other: growing maps, probabilities, lens, bytes of the KV cache
+    neuron        q * k of one pair of tokens, dimension by dimension
+
+A map is float32 [T_q, T_k]; rows sum to 1; a cell that the mask forbids is NaN, never 0. Whatever takes long is a
+generator of bounded steps: close it to stop. Everything a person can put right raises a subclass of
+`errors.AttentionError`.
+"""
