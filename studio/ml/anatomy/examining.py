@@ -1,0 +1,145 @@
+"""A model opened once, and looked at under one length, batch and size: what the rooms of this package say together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.ml.anatomy.blueprint import Blueprint
+from studio.ml.anatomy.building import Change, build, changed, config_of
+from studio.ml.anatomy.counting import Count, count
+from studio.ml.anatomy.errors import NotAModel, Untraceable
+from studio.ml.anatomy.feeding import inputs, natural_length, own_length, sized
+from studio.ml.anatomy.keeping import kept_numbers
+from studio.ml.anatomy.metering import Metered, meter
+from studio.ml.anatomy.shape import StackShape
+from studio.ml.anatomy.stacks import stacks_of
+from studio.ml.anatomy.tracing import Diagram, trace
+from studio.ml.anatomy.tree import Node, tree_of, tree_of_tensors
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_OTHER_LENGTH = 128
+"""Tokens of a stack whose length is open, while another one is looked at."""
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What is known of a model without running it. model_class: of transformers, or "". lengths: how many tokens each
+    stack was made for (0: open), by its path.
+    """
+
+    blueprint: Blueprint
+    model_class: str
+    stacks: tuple[StackShape, ...]
+    count: Count
+    tree: Node
+    lengths: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Counted by running it without numbers: lengths of all stacks (by path), operations, the layer's parts, and how many
+    numbers it keeps for training. Where something could not be measured, `problem` says why.
+    """
+
+    lengths: Mapping[str, int]
+    metered: Metered | None
+    diagram: Diagram | None
+    kept: int | None
+    problem: str = ""
+
+
+def open_anatomy(blueprint: Blueprint) -> Anatomy:
+    """Build a model without memory and count it. Raises AnatomyError."""
+    if blueprint.own:
+        return _own(blueprint)
+    config = config_of(blueprint)
+    model = build(blueprint, config)
+    stacks = stacks_of(model, config)
+    lengths = {stack.path: natural_length(config, stack) for stack in stacks}
+    return Anatomy(blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model), lengths)
+
+
+def hypothetical(anatomy: Anatomy, change: Change) -> Anatomy:
+    """The same kind of model with other sizes for one stack. Raises AnatomyError."""
+    config = changed(config_of(anatomy.blueprint), change)
+    model = build(anatomy.blueprint, config)
+    stacks = stacks_of(model, config)
+    lengths = {stack.path: natural_length(config, stack) for stack in stacks}
+    return Anatomy(anatomy.blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model), lengths)
+
+
+def model_for(
+    blueprint: Blueprint, path: str, tokens: int, batch: int, change: Change | None = None
+) -> tuple[nn.Module, tuple[StackShape, ...], dict[str, Any], dict[str, int]]:
+    """A model on the meta device made for that many tokens in the stack at `path`; its stacks, what to give it, and the
+    lengths of all of its stacks. Raises AnatomyError.
+    """
+    config = config_of(blueprint)
+    if change is not None:
+        config = changed(config, change)
+    stacks = stacks_of(build(blueprint, config), config)
+    lengths = {stack.path: _length(config, stacks, stack, path, tokens) for stack in stacks}
+    config = copy.deepcopy(config)
+    sized(config, stacks, lengths)
+    model = build(blueprint, config)
+    return model, stacks, inputs(model, config, stacks, lengths, batch), lengths
+
+
+def measure(blueprint: Blueprint, path: str, tokens: int, batch: int, change: Change | None = None) -> Measured:
+    """Run a model without numbers and count. Raises AnatomyError, but Untraceable only as `problem`."""
+    try:
+        model, stacks, given, lengths = model_for(blueprint, path, tokens, batch, change)
+    except Untraceable as error:
+        return Measured({}, None, None, None, str(error))
+    layer = f"{path}.0"
+    problem = ""
+    metered: Metered | None = None
+    diagram: Diagram | None = None
+    kept: int | None = None
+    try:
+        diagram = trace(model, given, layer)
+        metered = meter(model, given, tuple(stack.path for stack in stacks))
+        kept = kept_numbers(model, given, layer)
+    except Untraceable as error:
+        problem = str(error)
+    return Measured(lengths, metered, diagram, kept, problem)
+
+
+def source_tokens(stacks: tuple[StackShape, ...], lengths: Mapping[str, int]) -> int:
+    """Tokens of the encoder of an encoder-decoder model; 0 where there is none."""
+    return next((lengths.get(stack.path, 0) for stack in stacks if stack.kind == "encoder"), 0)
+
+
+def _length(config: Any, stacks: tuple[StackShape, ...], stack: StackShape, path: str, tokens: int) -> int:
+    if stack.path == path:
+        return own_length(config, stack, tokens)
+    if stack.kind in ("encoder", "decoder"):  # source and target alike, unless the source has a length of its own
+        natural = natural_length(config, stack)
+        fixed = stack.kind == "encoder" and hasattr(config, "max_source_positions")
+        return natural if fixed else tokens
+    return natural_length(config, stack) or _OTHER_LENGTH
+
+
+def _own(blueprint: Blueprint) -> Anatomy:
+    """A model of the studio's own kinds: the tensors that its weight files hold, by name."""
+    from studio.ml.diffusion.safetensors_header import HeaderUnreadable, read_header
+
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
+    try:
+        for file in sorted(Path(blueprint.place).glob("model*.safetensors")):
+            shapes |= {name: (found.format, found.shape) for name, found in read_header(file).tensors.items()}
+    except (HeaderUnreadable, OSError) as error:
+        raise NotAModel(f"The weights of “{blueprint.title}” cannot be read: {error}") from error
+    if not shapes:
+        raise NotAModel(
+            f"“{blueprint.title}” is of the studio's own kind “{blueprint.model_type}”, whose parameters are counted in its "
+            "weights, and there are none (model.safetensors) beside its configuration."
+        )
+    tree = tree_of_tensors(shapes, blueprint.title)
+    return Anatomy(blueprint, "", (), Count((), tree.parameters), tree, {})
