@@ -22,12 +22,14 @@ class MeasuredConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    kind: Literal["text2im", "upsample", "inpaint", "clip", "classifier", "oracle"]
+    kind: Literal[
+        "text2im", "upsample", "inpaint", "clip", "classifier", "oracle", "vision", "causal", "encoder-decoder"
+    ]
 
     @property
     def module(self) -> str:
         """The module whose `report(folder, options)` measures it."""
-        return f"studio.ml.evaluation.{'reading' if self.kind == 'oracle' else self.kind}"
+        return f"studio.ml.evaluation.{'reading' if self.kind == 'oracle' else self.kind.replace('-', '_')}"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 from studio.ml.data.scenes import Kind, Vocabulary
 from studio.ml.training.emoji import EmojiBase
+from studio.ml.training.emoji_captions import EmojiCaptions
 from studio.ml.training.emoji_classifier import EmojiClassifier
 from studio.ml.training.emoji_clip import EmojiClip
 from studio.ml.training.emoji_inpaint import EmojiInpaint
+from studio.ml.training.emoji_paraphrase import EmojiParaphrase
 from studio.ml.training.emoji_upsample import EmojiUpsample
+from studio.ml.training.emoji_vit import EmojiVit
 from studio.ml.training.oracle import EmojiOracle
 from studio.ml.training.settings import TrainSettings
 from studio.ml.training.task import TrainingTask
 from studio.resources import resource
+
+
+_TOLD: dict[Kind, float] = {"single": 0.25, "count": 0.10, "pair": 0.10, "relation": 0.50, "trio": 0.05}
+"""Kinds of scenes in the texts of the language models: words can say a relation as easily as a noun."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,8 @@ class Recipe:
 
 
 def recipes() -> dict[str, Recipe]:
-    """Every recipe by name. A name with a suffix is the same model for another machine."""
+    """Every recipe by name. A name with a suffix is the same model for another machine, or to compare it with."""
+    vit = TrainSettings(steps=4000, batch=64, learning_rate=1e-3, ema=0.998, checkpoint_every=200, sample_every=1000)
     return {
         "emoji-base": Recipe(
             _emoji_base_cpu,
@@ -61,6 +69,28 @@ def recipes() -> dict[str, Recipe]:
                 checkpoint_every=200, sample_every=1000,
             ),
             "the noise-aware CLIP of 32x32 emoji scenes, for one CPU core (about an hour and a quarter)",
+        ),
+        "emoji-vit": Recipe(
+            lambda: _emoji_vit("emoji-vit", "1d"),
+            vit,
+            "the vision transformer that names the object of 32x32 emoji scenes, for one CPU core (about a quarter of an hour)",
+        ),
+        "emoji-vit-2d": Recipe(
+            lambda: _emoji_vit("emoji-vit-2d", "2d"),
+            vit,
+            "emoji-vit with places by row and column, trained on the same pictures, to compare",
+        ),
+        "emoji-captions": Recipe(
+            _emoji_captions,
+            TrainSettings(
+                steps=3600, batch=64, learning_rate=1e-3, ema=0.998, weight_decay=0.01, checkpoint_every=200, sample_every=1000
+            ),
+            "the causal language model of stories about emoji scenes, for one CPU core (about 25 minutes)",
+        ),
+        "emoji-paraphrase": Recipe(
+            _emoji_paraphrase,
+            TrainSettings(steps=2500, batch=64, learning_rate=1e-3, ema=0.998, checkpoint_every=200, sample_every=1000),
+            "the encoder-decoder that tells captions from the other side, for one CPU core (about ten minutes)",
         ),
         "emoji-oracle": Recipe(
             lambda: EmojiOracle(32, Vocabulary.of_size(32, 8)),
@@ -106,6 +136,22 @@ def _emoji_upsample() -> TrainingTask:
 def _emoji_clip() -> TrainingTask:
     network = {"patch_size": 8, "width": 128, "heads": 4, "embedding": 128, "layers": 4, "text_layers": 2}
     return EmojiClip(32, Vocabulary.of_size(32, 8), network, free_pictures=3000 * 128)
+
+
+def _emoji_vit(name: str, positions: str) -> TrainingTask:
+    transformer = {"width": 96, "heads": 4, "hidden": 384, "layers": 6}
+    network = {"patch_size": 4, "positions": positions, "transformer": transformer}
+    return EmojiVit(name, 32, Vocabulary.of_size(32, 8, {"single": 0.85, "count": 0.15}), network)
+
+
+def _emoji_captions() -> TrainingTask:
+    transformer = {"width": 128, "heads": 8, "hidden": 512, "layers": 4}
+    return EmojiCaptions(Vocabulary.of_size(32, 8, _TOLD), {"length": 144, "transformer": transformer})
+
+
+def _emoji_paraphrase() -> TrainingTask:
+    half = {"width": 128, "heads": 4, "hidden": 512, "layers": 3}
+    return EmojiParaphrase(Vocabulary.of_size(32, 8, _TOLD), {"length": 48, "encoder": half, "decoder": half})
 
 
 def _emoji_base_accelerator() -> TrainingTask:
