@@ -155,6 +155,6 @@ class Scores:
         """[n] in [0, 1]; they sum to 1 under softmax."""
         logits = self.logits.astype(np.float64)
         if self.link == "sigmoid":
-            return (1 / (1 + np.exp(-logits))).astype(np.float32)
+            return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
         shares = np.exp(logits - logits.max())
-        return (shares / shares.sum()).astype(np.float32)
+        return np.asarray(shares / shares.sum(), np.float32)
