@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,25 +16,38 @@ from studio.ml.gp.jet import Array
 from studio.ml.gp.kernel import Kernel
 from studio.ml.gp.model import Data, Model
 from studio.ml.gp.samples import STEADY
+from studio.ml.gp.sparse import SparsePosterior
 from studio.ml.gp.threads import one_blas_thread
+from studio_plugins.gp.ways import Found, Way, gaussian_of, jointly, predicted
 
 GRID, EVERY = 400, 2
 """Places at which functions are shown, and which of them samples are drawn at: every second."""
+SIDES = 56
+"""Places along each side of a surface over two inputs."""
 LOO_LIMIT = 1000
 """Up to here leave-one-out predictions are worked out with every posterior; they cost a second pass of O(n³)."""
+GAP_LIMIT = 1000
+"""Up to here the sparse bound is set beside the exact log marginal likelihood."""
 SIDE = 256
 """Rows of the covariance matrix that are shown at most."""
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """The model, the data, and the places [GRID, 1] where it is wanted; `samples`: whether functions are to be drawn."""
+    """The model, the data, the way to the posterior, and the places [m, D] where it is wanted; `samples`: whether
+    functions are to be drawn."""
 
     model: Model
     data: Data
     grid: Array
+    way: Way
     samples: bool = False
     prior: bool = False
+
+    @property
+    def follows_the_hand(self) -> bool:
+        """Whether a dragged point costs no factorisation: the exact formula."""
+        return self.way.name == "exact"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +70,29 @@ class Glance:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The posterior, its prediction on the grid (of f, noise left out), and what else was asked for. `condition` is the
-    estimated condition number of Σ₁₁."""
+    """What was found, its prediction on the grid (of f, noise left out), and what else was asked for.
 
-    posterior: Posterior
+    `terms`: log p(y), or what stands for it, in its parts; `bracket`: for the sparse way, an upper bound and the exact
+    value (None where it would take too long); `condition`: the estimated condition number of Σ₁₁, None where no such
+    matrix was factored.
+    """
+
+    found: Found
+    way: Way
+    terms: Mapping[str, float]
     prediction: Prediction
     prior: Prediction
     loo: LeaveOneOut | None
     spread: Spread | None
     prior_spread: Spread | None
     glance: Glance
-    condition: float
+    condition: float | None
+    bracket: tuple[float, float | None] | None = None
+
+    @property
+    def gaussian(self) -> Posterior | None:
+        """The exact posterior inside, where there is one."""
+        return gaussian_of(self.found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +108,10 @@ class Taken:
 
 @dataclass(frozen=True, eq=False)
 class Pull:
-    """Where the point in the hand is now; `noise` is its own variance, None as it was."""
+    """Where the point in the hand is now: its inputs and y; `noise` is its own variance, None as it was."""
 
     taken: Taken
-    x: float
+    place: tuple[float, ...]
     y: float
     noise: float | None = None
 
@@ -104,30 +130,52 @@ def grid(span: tuple[float, float]) -> Array:
     return np.linspace(*span, GRID)[:, None]
 
 
+def surface_grid(spans: tuple[tuple[float, float], tuple[float, float]]) -> Array:
+    """Places over a rectangle [SIDES², 2], the first input running fastest."""
+    across, up = (np.linspace(*span, SIDES) for span in spans)
+    return np.stack([column.ravel() for column in np.meshgrid(across, up)], axis=1)
+
+
 def answer(question: Question) -> Answer:
     """Condition the model on the data. Raises GPError."""
     one_blas_thread()
-    model, x = noise_apart(question.model), question.grid
-    posterior = Posterior.of(model, question.data)
-    loo = posterior.leave_one_out() if 1 < len(question.data) <= LOO_LIMIT else None
+    model, x, way = noise_apart(question.model), question.grid, question.way
+    found = way.condition(model, question.data)
+    exact = found if isinstance(found, Posterior) else None
+    loo = exact.leave_one_out() if exact is not None and 1 < len(question.data) <= LOO_LIMIT else None
     spread = prior_spread = None
     at = x[::EVERY]
     if question.samples:
-        both = posterior.at(at)
+        both = jointly(found, at)
         spread = Spread(at[:, 0], both.mean, _root(both.covariance, model.kernel, at))
     if question.prior and question.samples:
         prior_spread = Spread(at[:, 0], model.mean(at), _root(model.kernel(at), model.kernel, at))
     prior = Prediction(model.mean(x), model.kernel.diagonal(x))
     return Answer(
-        posterior, posterior.predict(x), prior, loo, spread, prior_spread, _glance(posterior), posterior.condition
-    )
+        found, way, terms_of(found), predicted(found, x), prior, loo, spread, prior_spread,
+        _glance(model, question.data), None if exact is None else exact.condition, _bracket(found),
+    )  # fmt: skip
 
 
-def _glance(posterior: Posterior) -> Glance:
-    order = np.argsort(posterior.data.x[:, 0], kind="stable")
+def terms_of(found: Found) -> dict[str, float]:
+    """log p(y), or what stands for it, in its parts; their sum is the total."""
+    evidence = found.evidence
+    parts: dict[str, float] = dict(vars(evidence)) if not isinstance(evidence, tuple) else evidence._asdict()
+    return parts
+
+
+def _bracket(found: Found) -> tuple[float, float | None] | None:
+    """What lies above the sparse bound: an upper bound, and the exact value where that is quickly had."""
+    if not isinstance(found, SparsePosterior):
+        return None
+    exact = Posterior.of(found.model, found.data).evidence.total if len(found.data) <= GAP_LIMIT else None
+    return found.upper(), exact
+
+
+def _glance(model: Model, data: Data) -> Glance:
+    order = np.argsort(data.x[:, 0], kind="stable")
     shown = order[:: max(1, -(-len(order) // SIDE))]
-    noise = posterior.data.noise_of(posterior.model)[shown]
-    return Glance(shown, posterior.kernel_matrix[np.ix_(shown, shown)] + np.diag(noise))
+    return Glance(shown, model.kernel(data.x[shown]) + np.diag(data.noise_of(model)[shown]))
 
 
 @dataclass(frozen=True)
@@ -154,7 +202,7 @@ def pull(wanted: Pull) -> Pulled:
     one_blas_thread()
     taken = wanted.taken
     dragging = taken.dragging
-    moved = dragging.move(wanted.x, wanted.y, wanted.noise)
+    moved = dragging.move(wanted.place, wanted.y, wanted.noise)
     few = len(dragging.others.data) < LOO_LIMIT // 4
     loo = dragging.leave_one_out(moved, wanted.y) if few and len(dragging.others.data) else None
     return Pulled(moved, _pulled_spread(wanted, moved), loo)
@@ -165,7 +213,7 @@ def _pulled_spread(wanted: Pull, moved: Moved) -> Spread | None:
     taken, at = wanted.taken, wanted.taken.question.grid[::EVERY]
     if taken.covariance is None or taken.solved is None:
         return None
-    kernel, place = taken.question.model.kernel, np.array([[wanted.x]])
+    kernel, place = taken.question.model.kernel, np.array([wanted.place])
     s = (kernel(place, at)[0] - moved.row @ taken.solved) / moved.pivot
     return Spread(at[:, 0], moved.mean[::EVERY], _root(taken.covariance - np.outer(s, s), kernel, at))
 

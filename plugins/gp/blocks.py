@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QHBoxLayout, QLabe
 
 from studio.ml.gp.errors import GPError
 from studio.ml.gp.kernel import Kernel, Product, Scale, Sum
+from studio.ml.gp.stationary import Stationary
 from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_S, SPACE_XS
 from studio.ui.wheel import WHEELED, wheel_passed_on
@@ -31,20 +32,22 @@ class Blocks(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kernel: Kernel | None = None
-        self._span = (0.0, 1.0)
+        self._span, self._inputs = (0.0, 1.0), 1
         self._cards: dict[tree.Path, Card] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(SPACE_XS)
 
-    def show_kernel(self, kernel: Kernel) -> None:
-        """Show a kernel; where only its values differ, the cards stay and take the new ones."""
+    def show_kernel(self, kernel: Kernel, inputs: int | None = None) -> None:
+        """Show a kernel over so many inputs (as before where None); where only its values differ, the cards stay and
+        take the new ones."""
+        self._inputs = inputs or self._inputs
         same = self._kernel is not None and _structure(kernel) == _structure(self._kernel)
         self._kernel = kernel
         if not same:
             self._rebuild()
         for path, card in self._cards.items():
-            card.show_part(tree.at(kernel, path), self._span)
+            card.show_part(tree.at(kernel, path), self._span, self._inputs)
 
     def set_span(self, span: tuple[float, float]) -> None:
         """The stretch of x over which the sketches are drawn."""
@@ -115,7 +118,8 @@ class Card(QFrame):
     def __init__(self, path: tree.Path, parent: QWidget) -> None:
         super().__init__(parent)
         self.path = path
-        self._inner = path
+        self._inner, self._inputs = path, 1
+        self._length: float | tuple[float, ...] | None = None
         self.setProperty("surface", "card")
         self.factor = NumberEdit("Factor", "Variance c in c·k: the functions are √c times as tall.", self)
         self.factor.setFixedWidth(58)
@@ -149,8 +153,9 @@ class Card(QFrame):
         layout.addLayout(self._fields)
         layout.addWidget(self._sketch)
 
-    def show_part(self, part: Kernel, span: tuple[float, float]) -> None:
+    def show_part(self, part: Kernel, span: tuple[float, float], inputs: int = 1) -> None:
         """Show the part at this card's path; its structure is the one the card was made for."""
+        self._inputs = inputs
         inner = part.kernel if isinstance(part, Scale) else part
         self._inner = (*self.path, 0) if inner is not part else self.path
         for widget in (self.factor, self._times):
@@ -164,10 +169,11 @@ class Card(QFrame):
         if not group:
             self.kind.setCurrentIndex(self.kind.findData(inner.name))
             self.kind.setToolTip(KERNEL_WORDS[inner.name].meaning)
+        self._length = inner.length if isinstance(inner, Stationary) else None
         self._show_values(inner)
         self._sketch.setVisible(not inner.parts)
         if not inner.parts:
-            self._sketch.show_kernel(part, span)
+            self._sketch.show_kernel(part, span, inputs)
 
     def edit(self, name: str, index: int = 0) -> NumberEdit:
         """The line of one value. Raises KeyError."""
@@ -245,9 +251,18 @@ class Card(QFrame):
             menu.addAction("Take the factor away").triggered.connect(
                 lambda: self._want(lambda k: tree.scaled(k, self.path, None))
             )
+        if isinstance(self._length, tuple):
+            menu.addAction("One length-scale for all inputs").triggered.connect(lambda: self._set_lengths(1))
+        elif self._length is not None and self._inputs > 1:
+            menu.addAction("A length-scale for each input").triggered.connect(lambda: self._set_lengths(self._inputs))
         menu.addSeparator()
         menu.addAction("Remove").triggered.connect(lambda: self._want(lambda k: tree.without(k, self.path)))
         menu.popup(self._more.mapToGlobal(self._more.rect().bottomLeft()))
+
+    def _set_lengths(self, count: int) -> None:
+        before = self._length if isinstance(self._length, tuple) else (self._length or 1.0,)
+        after: Any = before[0] if count == 1 else (before * count)[:count]
+        self._want(lambda kernel: tree.with_value(kernel, self._inner, "length", after))
 
     def _join(self, kind: type[Kernel], sign: str, _checked: bool = False) -> None:
         self._want(lambda kernel: tree.joined(kernel, self.path, tree.fresh(kind), sign))

@@ -15,13 +15,16 @@ from studio_plugins.gp.examples import EXAMPLES
 from studio_plugins.gp.loading import bundled_names
 
 
+NONE = "none: one input"
+
+
 class DataBar(QFrame):
-    """Signals: `example` (its name), `bundled` (name of a set), `columns` (names of x and y), `opening`, `pasting`,
+    """Signals: `example` (its name), `bundled` (name of a set), `columns` (names of the inputs, name of y), `opening`, `pasting`,
     `clearing`."""
 
     example = Signal(str)
     bundled = Signal(str)
-    columns = Signal(str, str)
+    columns = Signal(object, str)
     opening = Signal()
     pasting = Signal()
     clearing = Signal()
@@ -54,12 +57,12 @@ class DataBar(QFrame):
         grid = QGridLayout(self.chooser)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
-        self.x, self.y = QComboBox(self.chooser), QComboBox(self.chooser)
-        for at, (letter, box) in enumerate((("x", self.x), ("y", self.y))):
+        self.x, self.second, self.y = (QComboBox(self.chooser) for _ in range(3))
+        for at, (letter, box) in enumerate((("x", self.x), ("x₂", self.second), ("y", self.y))):
             grid.addWidget(QLabel(letter, self.chooser), at, 0)
             grid.addWidget(box, at, 1)
             box.setAccessibleName(f"Column for {letter}")
-            box.activated.connect(lambda _index: self.columns.emit(self.x.currentText(), self.y.currentText()))
+            box.activated.connect(lambda _index: self.columns.emit(self._inputs(), self.y.currentText()))
         self.chooser.hide()
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -87,15 +90,23 @@ class DataBar(QFrame):
             box.clear()
             box.addItems(list(columns))
             box.setCurrentIndex(min(at, len(columns) - 1))
+        self.second.clear()
+        self.second.addItem(NONE)
+        self.second.addItems(list(columns))
         self.chooser.setVisible(bool(columns))
 
     def show_scene(self, scene: Scene) -> None:
         """Say how many points there are, and of what."""
         count = len(scene.points)
-        counted = f"{count} point{'' if count == 1 else 's'}" if count else "No points yet"
+        counted = f"{count:,} point{'' if count == 1 else 's'}" if count else "No points yet"
         self._title.setText(f"{scene.source or 'By hand'}: {counted}" if count else counted)
-        self._note.setText(f"{scene.axes[1]} over {scene.axes[0]}" if count and scene.axes != ("x", "y") else "")
+        named = count and scene.axes != ("x", "y")
+        self._note.setText(f"{scene.axes[-1]} over {' and '.join(scene.axes[:-1])}" if named else "")
         self._note.setVisible(bool(self._note.text()))
+
+    def _inputs(self) -> tuple[str, ...]:
+        second = self.second.currentText()
+        return (self.x.currentText(),) if second == NONE else (self.x.currentText(), second)
 
     def _choose(self, name: str, _checked: bool = False) -> None:
         self.example.emit(name)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from studio_plugins.gp import answers
 from studio_plugins.gp.examples import EXAMPLES
-from studio_plugins.gp.fits import with_model
 
 if TYPE_CHECKING:
     from studio_plugins.gp.panel import GpPanel
@@ -21,8 +20,8 @@ def show(panel: GpPanel) -> None:
 
     scene = EXAMPLES["trust"].scene()
     fitted = completed(fit(scene.model, scene.data))
-    panel.document.start_with(with_model(scene, fitted.model))
-    panel.stage.plot.fit(scene.points)
+    panel.document.start_with(scene.with_model(fitted.model))
+    panel.stage.fit(scene.points)
     panel.view_bar.set_view(replace(panel.view_bar.view, samples=SAMPLES))
     panel.insight.show_fit(fitted)
     panel.show_now(answers.answer)

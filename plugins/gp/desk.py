@@ -13,9 +13,10 @@ from studio.engine import ErrorInfo, Event, Metric, Snapshot, Task
 from studio.host.context import PanelContext
 from studio.host.desk import TaskDesk
 from studio.ml.gp.errors import GPError
-from studio_plugins.gp import answers, jobs, loading
+from studio_plugins.gp import answers, deeper, jobs, loading
 from studio_plugins.gp.answers import Grasp, Pull, Question, Taken
-from studio_plugins.gp.jobs import Doubt, Survey
+from studio_plugins.gp.document import Scene
+from studio_plugins.gp.jobs import Hunt, Placing, Sampling, Subject, Survey
 from studio_plugins.gp.latest import Latest
 from studio_plugins.gp.request import GpRequest
 
@@ -23,8 +24,9 @@ from studio_plugins.gp.request import GpRequest
 class Desk(TaskDesk):
     """Signals: `answered` (Answer to the newest Question), `pulled` (Pulled, Pull) while a point is dragged, `unable`
     (why there is no answer, in words); `stepped` (FitStep), `measured` (series, evaluation, log likelihood), `fitted`
-    (FitResult), `ended` when a fit was cancelled or failed; `surveyed` (Landscape), `doubted` (HyperGaussian); `table`
-    (TableRead), `loaded` (Scene)."""
+    (FitResult), `ended` when a fit was cancelled or failed; `surveyed` (Landscape), `doubted` (HyperGaussian),
+    `sampled` (Sampled); `grown` (Growth) while a structure is searched, `hunted` (Growth) at its end; `spread_out` (inducing points [m, D]); `table`
+    (TableRead), `loaded` (Scene). `parts` and `slopes` answer what the pages beside the function ask."""
 
     answered = Signal(object)
     pulled = Signal(object, object)
@@ -35,6 +37,10 @@ class Desk(TaskDesk):
     ended = Signal()
     surveyed = Signal(object)
     doubted = Signal(object)
+    sampled = Signal(object)
+    grown = Signal(object)
+    hunted = Signal(object)
+    spread_out = Signal(object)
     table = Signal(object)
     loaded = Signal(object)
 
@@ -43,10 +49,13 @@ class Desk(TaskDesk):
         self.posterior = Latest(context, answers.answer, "posterior", self)
         self._grasps = Latest(context, answers.take, "taking a point", self)
         self._pulls = Latest(context, answers.pull, "dragging a point", self)
+        self.parts = Latest(context, deeper.parts, "terms of the kernel", self)
+        self.slopes = Latest(context, deeper.slopes, "slope and area", self)
         self._grasp: Grasp | None = None
         self._taken: Taken | None = None
-        self._wanted: tuple[float, float, float | None] | None = None
+        self._wanted: tuple[tuple[float, ...], float, float | None] | None = None
         self._fit: Task | None = None
+        self._hunt: Task | None = None
         self._tells: dict[str, SignalInstance] = {}
         """Where the result of a task goes, by the task's id."""
         self.posterior.answered.connect(lambda _question, answer: self.answered.emit(answer))
@@ -77,12 +86,12 @@ class Desk(TaskDesk):
         self._grasp = Grasp(question, index)
         self._grasps.ask(self._grasp)
 
-    def move(self, x: float, y: float, noise: float | None = None) -> None:
-        """The point that was reached for goes here."""
+    def move(self, place: tuple[float, ...], y: float, noise: float | None = None) -> None:
+        """The point that was reached for goes here: its inputs and y."""
         if self._taken is None:
-            self._wanted = (x, y, noise)
+            self._wanted = (place, y, noise)
         else:
-            self._pulls.ask(Pull(self._taken, x, y, noise))
+            self._pulls.ask(Pull(self._taken, place, y, noise))
 
     def let_go(self) -> None:
         """Nothing is in the hand."""
@@ -117,9 +126,27 @@ class Desk(TaskDesk):
         """Work out a landscape of the likelihood."""
         self._start(jobs.survey, wanted, "surveying the likelihood", self.surveyed)
 
-    def doubt(self, wanted: Doubt) -> None:
+    def doubt(self, wanted: Subject) -> None:
         """Work out how sure the hyper-parameters are."""
         self._start(jobs.doubt, wanted, "uncertainty of the hyper-parameters", self.doubted)
+
+    def sample(self, wanted: Sampling) -> None:
+        """Draw hyper-parameters."""
+        self._start(jobs.sample, wanted, "sampling hyper-parameters", self.sampled)
+
+    def hunt(self, wanted: Hunt) -> None:
+        """Search for a structure, instead of a search that runs."""
+        self._hunt = self._start(jobs.hunt, wanted, "searching for a structure", self.hunted)
+
+    def stop_hunt(self) -> None:
+        """The search is no longer of what is on the stage."""
+        if self._hunt is not None:
+            self._hunt.cancel()
+
+    def spread(self, scene: Scene) -> None:
+        """Put inducing points where they leave least open."""
+        wanted = Placing(scene.model, scene.data, scene.inducing)
+        self._start(jobs.spread_inducing, wanted, "placing inducing points", self.spread_out)
 
     def open_table(self, path: Path) -> None:
         """Read a file."""
@@ -143,7 +170,8 @@ class Desk(TaskDesk):
         if isinstance(event, Metric):
             self.measured.emit(event.series, round(event.x), event.y)
         elif isinstance(event, Snapshot):
-            (self.stepped if task is self._fit else self.surveyed).emit(event.data)
+            told = {"fit": self.stepped, "landscape": self.surveyed, "tree": self.grown}
+            told[event.name].emit(event.data)
 
     def _done(self, task: Task, result: Any) -> None:
         told = self._tells.pop(task.id, None)
@@ -169,5 +197,5 @@ class Desk(TaskDesk):
 
     def close(self) -> None:
         """The panel closes."""
-        for line in (self.posterior, self._grasps, self._pulls):
+        for line in (self.posterior, self._grasps, self._pulls, self.parts, self.slopes):
             line.close()

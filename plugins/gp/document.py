@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from studio.ml.gp.mean import Mean, ZeroMean
 from studio.ml.gp.model import Data, Model
 from studio.ml.gp.stationary import RBF
 from studio_plugins.gp.points import Points
+from studio_plugins.gp.request import Rule, data_of
+from studio_plugins.gp.ways import USUAL_INDUCING, Likelihood, Method, Way, way
 
 UNDO_LIMIT = 200
 
@@ -20,24 +23,42 @@ UNDO_LIMIT = 200
 @dataclass(frozen=True)
 class Scene:
     """One state of the document. `noise` is σ, a standard deviation in units of y; `source` says where the points came
-    from, `axes` names the input and what was seen."""
+    from, `axes` names the inputs and what was seen. `likelihood` and `degrees`: how observations scatter around f;
+    `method`, `inducing` and `places`: how the posterior is worked out; `rules`: what a fit may change."""
 
     points: Points = field(default_factory=Points)
     kernel: Kernel = RBF(1.0)
     noise: float = 0.1
     mean: Mean = ZeroMean()
     source: str = ""
-    axes: tuple[str, str] = ("x", "y")
+    axes: tuple[str, ...] = ("x", "y")
+    likelihood: Likelihood = "gaussian"
+    degrees: float = 4.0
+    method: Method = "auto"
+    inducing: int = USUAL_INDUCING
+    places: tuple[float, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @property
     def model(self) -> Model:
-        """The prior and the common noise, as the science takes them: variances."""
-        return Model(self.kernel, self.noise**2, self.mean)
+        """The prior and the common noise, as the science takes them: variances. Labels have no noise of their own."""
+        return Model(self.kernel, 0.0 if self.likelihood == "classes" else self.noise**2, self.mean)
 
     @property
     def data(self) -> Data:
-        own = self.points.own
-        return Data(self.points.x, self.points.y, own**2 if own.any() else None)
+        return data_of(self.points, self.likelihood)
+
+    @property
+    def way(self) -> Way:
+        """How the posterior is worked out."""
+        return way(
+            self.likelihood, self.method, self.points.x, inducing=self.inducing, places=self.places, degrees=self.degrees
+        )
+
+    def with_model(self, model: Model) -> Scene:
+        """The same points under another kernel, noise and mean function."""
+        noise = self.noise if self.likelihood == "classes" else math.sqrt(model.noise)
+        return replace(self, kernel=model.kernel, noise=noise, mean=model.mean)
 
 
 class Document(QObject):

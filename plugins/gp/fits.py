@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from studio.host.request import RequestError
-from studio.ml.gp.model import Model
+from studio.ml.gp.jet import Array
 from studio_plugins.gp.asking import request_of
 from studio_plugins.gp.desk import Desk
 from studio_plugins.gp.document import Document, Scene
 from studio_plugins.gp.insight import Insight
-from studio_plugins.gp.jobs import Doubt, Survey
+from studio_plugins.gp.jobs import Sampling, Subject, Survey
 from studio_plugins.gp.request import GpRequest
 from studio_plugins.gp.results import FitResult
+
+_NOTHING_KNOWN = "Without points nothing is known of the hyper-parameters: click some first."
 
 if TYPE_CHECKING:
     from studio.ml.gp.fitting import FitStep
@@ -25,15 +26,16 @@ if TYPE_CHECKING:
 
 class Fits(QObject):
     """Signals: `passing` (the Scene of an iteration, to be shown and not kept), `over` when a fit ended without one,
-    `said` (text, level)."""
+    `averaged` (Sampled, predictions averaged over hyper-parameters), `said` (text, level)."""
 
     passing = Signal(object)
     over = Signal()
+    averaged = Signal(object)
     said = Signal(str, str)
 
-    def __init__(self, document: Document, desk: Desk, insight: Insight) -> None:
+    def __init__(self, document: Document, desk: Desk, insight: Insight, grid: Callable[[], Array]) -> None:
         super().__init__(desk)
-        self._document, self._desk, self._insight = document, desk, insight
+        self._document, self._desk, self._insight, self._grid = document, desk, insight, grid
         self._surveyed: Survey | None = None
         desk.stepped.connect(self._show_step)
         desk.measured.connect(insight.course.append)
@@ -43,7 +45,10 @@ class Fits(QObject):
         desk.doubted.connect(insight.show_doubt)
         insight.landscape.wanted.connect(self.survey)
         insight.landscape.picked.connect(self._pick)
+        desk.sampled.connect(insight.show_sampled)
+        desk.sampled.connect(self.averaged)
         insight.doubt_wanted.connect(self.doubt)
+        insight.sampling_wanted.connect(self.sample)
         document.changed.connect(self._forget)
 
     # --- asking ---
@@ -65,29 +70,39 @@ class Fits(QObject):
 
     def survey(self, names: tuple[str, str]) -> None:
         """Work out the likelihood over two hyper-parameters around their present values."""
-        scene = self._document.scene
-        if len(scene.points):
-            self._surveyed = Survey(scene.model, scene.data, names)
+        subject = self._subject("Without points every hyper-parameter is as likely: click some first.")
+        if subject is not None:
+            self._surveyed = Survey(subject, names)
             self._desk.survey(self._surveyed)
-        else:
-            self.said.emit("Without points every hyper-parameter is as likely: click some first.", "warning")
 
     def doubt(self) -> None:
         """Work out how well the points determine the hyper-parameters."""
+        subject = self._subject(_NOTHING_KNOWN)
+        if subject is not None:
+            self._desk.doubt(subject)
+
+    def sample(self) -> None:
+        """Draw hyper-parameters that the points leave possible."""
+        subject = self._subject(_NOTHING_KNOWN)
+        if subject is not None:
+            self._desk.sample(Sampling(subject, self._grid()))
+
+    def _subject(self, otherwise: str) -> Subject | None:
+        """What is on the stage, to be asked about; None, and a word about it, without points."""
         scene = self._document.scene
-        if len(scene.points):
-            self._desk.doubt(Doubt(scene.model, scene.data))
-        else:
-            self.said.emit("Without points nothing is known of the hyper-parameters: click some first.", "warning")
+        if not len(scene.points):
+            self.said.emit(otherwise, "warning")
+            return None
+        return _subject_of(scene)
 
     # --- hearing ---
 
     def _show_step(self, step: FitStep) -> None:
-        self.passing.emit(with_model(self._document.scene, step.model))
+        self.passing.emit(self._document.scene.with_model(step.model))
 
     def _take(self, result: FitResult) -> None:
-        self._insight.show_fit(result.fitted)
-        found = with_model(self._document.scene, result.fitted.model)
+        self._insight.show_fit(result.fitted, {rule.name for rule in result.request.rules if rule.fixed})
+        found = self._document.scene.with_model(result.fitted.model)
         self._document.edit("fit", kernel=found.kernel, noise=found.noise, mean=found.mean)
         self.over.emit()
         self.said.emit(*_verdict(result))
@@ -102,7 +117,7 @@ class Fits(QObject):
         model = self._document.scene.model
         theta, order = model.theta, [parameter.name for parameter in model.parameters()]
         theta[[order.index(name) for name in names]] = down, across
-        found = with_model(self._document.scene, model.with_theta(theta))
+        found = self._document.scene.with_model(model.with_theta(theta))
         self._document.edit("place in the landscape", kernel=found.kernel, noise=found.noise, mean=found.mean)
 
     def _forget(self, before: Scene, after: Scene) -> None:
@@ -112,7 +127,9 @@ class Fits(QObject):
             self._insight.forget_fit()
         self._insight.show_scene(after)
         self._insight.show_doubt(None)
-        if self._surveyed is not None and not self._surveyed.holds(after.model, after.data):
+        self._insight.show_sampled(None)
+        surveyed = self._surveyed
+        if surveyed is not None and not surveyed.subject.same_but(_subject_of(after), surveyed.names):
             self._surveyed = None
             self._insight.landscape.show_landscape(None)
         elif self._surveyed is not None:
@@ -126,9 +143,8 @@ class Fits(QObject):
         self._insight.landscape.view.show_present(down, across)
 
 
-def with_model(scene: Scene, model: Model) -> Scene:
-    """The points of a scene under another model."""
-    return replace(scene, kernel=model.kernel, noise=math.sqrt(model.noise), mean=model.mean)
+def _subject_of(scene: Scene) -> Subject:
+    return Subject(scene.model, scene.data, scene.way, scene.rules)
 
 
 def _verdict(result: FitResult) -> tuple[str, str]:

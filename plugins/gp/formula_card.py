@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -21,7 +22,7 @@ _FORMULA = (
 )
 _SIZES = "Σ<sub>11</sub> is $n×$n, Σ<sub>21</sub> is $m×$n, Σ<sub>22</sub> is $m×$m"
 _NOTE = "1: the points, with noise on the diagonal of Σ₁₁; 2: the {m} places of the grid."
-_HERE = " Written out for the place x = {x:.3g} under the pointer."
+_HERE = " Written out for the place x = {x} under the pointer."
 
 
 class ConditionalCard(FormulaCard):
@@ -34,15 +35,15 @@ class ConditionalCard(FormulaCard):
         """Whether the numbers are written out, so that they are others at every place."""
         return 0 < len(posterior.data) <= READABLE
 
-    def show_posterior(self, posterior: Posterior, grid: int, x: float) -> None:
-        """The matrices for one place x, or their sizes where there are more than a few points."""
+    def show_posterior(self, posterior: Posterior, grid: int, x: Sequence[float]) -> None:
+        """The matrices for one place x [D], or their sizes where there are more than a few points."""
         n = len(posterior.data)
-        if not self.follows(posterior):
+        if not self.follows(posterior) or len(x) != posterior.data.dimensions:
             self.set_formula(_FORMULA, _SIZES)
             self.set_numbers({"n": n, "m": grid})
             self.set_note(_NOTE.format(m=grid))
             return
-        place = np.array([[x]])
+        place = np.array([x], dtype=float)
         S21 = posterior.cross_covariance(place)
         S11 = posterior.kernel_matrix + np.diag(posterior.data.noise_of(posterior.model))
         S22 = float(posterior.model.kernel.diagonal(place)[0])
@@ -60,7 +61,7 @@ class ConditionalCard(FormulaCard):
             f"μ<sub>2|1</sub> = {m2:.3g} + … = $mean<br>Σ<sub>2|1</sub> = {S22:.3g} − … = $variance",
         )
         self.set_numbers({"mean": f"{mean[0]:.4g}", "variance": f"{variance[0]:.4g}"})
-        self.set_note(_NOTE.format(m=grid) + _HERE.format(x=x))
+        self.set_note(_NOTE.format(m=grid) + _HERE.format(x=", ".join(f"{one:.3g}" for one in x)))
 
 
 def _matrix(values: Array) -> str:

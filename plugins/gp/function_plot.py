@@ -18,7 +18,8 @@ from studio.ui.plot_axis import style_axes
 from studio.ui.theme import theme
 from studio_plugins.gp.canvas import Canvas
 from studio_plugins.gp.gestures import ClickOrBox, Drag, Gesture
-from studio_plugins.gp.layers import Belief, Dots
+from studio_plugins.gp.inducing_marks import InducingMarks
+from studio_plugins.gp.layers import Averaged, Belief, Dots, LeftOut
 from studio_plugins.gp.points import Points
 from studio_plugins.gp.rulers import Rulers
 
@@ -36,7 +37,8 @@ class FunctionPlot(QWidget):
     Signals: `added` (x, y); `taken` (index) when a point goes down, `dragged` (index, x, y) at each move, `moved`
     (indices, dx, dy) at the end; `pulled` (indices, noise) while an error bar is pulled, `trusted` (indices, noise) at
     the end; `chosen` (indices) when the selection changes; `hovered` (index, -1 for none); `removed` (indices);
-    `turned` (ruler's name, value, whether it is the end); `ranged` when another stretch of the axes shows; `pointed` (x
+    `turned` (ruler's name, value, whether it is the end); `induced` (places of the inducing points, whether it is the
+    end); `ranged` when another stretch of the axes shows; `pointed` (x
     under the pointer).
     """
 
@@ -50,6 +52,7 @@ class FunctionPlot(QWidget):
     hovered = Signal(int)
     removed = Signal(object)
     turned = Signal(str, float, bool)
+    induced = Signal(object, bool)
     let_go = Signal()
     ranged = Signal()
     pointed = Signal(float)
@@ -60,7 +63,10 @@ class FunctionPlot(QWidget):
         item = self.canvas.getPlotItem()
         self.prior = Belief(item, "muted", depth=-5, dashed=True)
         self.posterior = Belief(item, "series.0")
+        self.averaged = Averaged(item)
+        self.left_out = LeftOut(item)
         self.dots = Dots(item)
+        self.inducing = InducingMarks(self.canvas)
         self.rulers = Rulers(self.canvas)
         self._points, self._common = Points(), 0.0
         self._selection: tuple[int, ...] = ()
@@ -140,7 +146,9 @@ class FunctionPlot(QWidget):
 
     def _restyle(self) -> None:
         style_axes(self.canvas, self._labels)
-        for part in (self.prior, self.posterior, self.dots, self.rulers):
+        for part in (
+            self.prior, self.posterior, self.averaged, self.left_out, self.dots, self.inducing, self.rulers
+        ):  # fmt: skip
             part.restyle()
         colour = theme().color("accent")
         self._box.setPen(pg.mkPen(colour, width=1))
@@ -175,11 +183,15 @@ class FunctionPlot(QWidget):
         self.pointed.emit(self.canvas.place(at)[0])
         grip, index = self.rulers.at(at), self.nearest(at)
         bar = self.bar_end(at) if index < 0 and not grip else -1
+        mark = self.inducing.at(at) if index < 0 and not grip and bar < 0 else -1
         self.dots.hover(index if index >= 0 else bar)
         self.hovered.emit(index)
         shape = Qt.CursorShape
         self.canvas.setCursor(
-            shape.SizeAllCursor if grip or index >= 0 else shape.SizeVerCursor if bar >= 0 else shape.CrossCursor
+            shape.SizeAllCursor if grip or index >= 0
+            else shape.SizeVerCursor if bar >= 0
+            else shape.SizeHorCursor if mark >= 0
+            else shape.CrossCursor
         )
 
     # --- what the left button does ---
@@ -195,6 +207,9 @@ class FunctionPlot(QWidget):
         bar = self.bar_end(at)
         if bar >= 0:
             return self._pull(bar, at)
+        mark = self.inducing.at(at)
+        if mark >= 0:
+            return self._shift(mark, at)
         return ClickOrBox(
             at,
             lambda place: self._click(place, extend),
@@ -249,6 +264,16 @@ class FunctionPlot(QWidget):
             self.turned.emit(name, self.rulers.pulled(name, before, dx, dy), end)
 
         return self._drag(at, lambda dx, dy: told(False, dx, dy), lambda dx, dy: told(True, dx, dy))
+
+    def _shift(self, mark: int, at: QPointF) -> Gesture:
+        before = self.inducing.places
+
+        def told(end: bool, dx: float) -> None:
+            places = before.copy()
+            places[mark] += dx
+            self.induced.emit(places, end)
+
+        return self._drag(at, lambda dx, _dy: told(False, dx), lambda dx, _dy: told(True, dx))
 
     def _drag(
         self, at: QPointF, pull: Callable[[float, float], None], done: Callable[[float, float], None]

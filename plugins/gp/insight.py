@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from studio.ml.gp.exact import Evidence
+from studio.ml.gp.exact import Evidence, Posterior
+from studio.ml.gp.student import StudentPosterior
 from studio.ui.cards import Facts
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
@@ -22,9 +25,13 @@ from studio_plugins.gp.matrix_view import MatrixView
 if TYPE_CHECKING:
     from studio.ml.gp.fitting import Fitted
     from studio.ml.gp.uncertainty import HyperGaussian
+    from studio_plugins.gp.jobs import Sampled
 
 _TIPS = {
-    "method": "Why: exact conditioning factors an n×n matrix, n³/3 operations",
+    "method": "How the posterior is worked out, and why",
+    "log p(y) within": "The sparse bound, and an upper bound (Titsias 2014): the exact value lies between",
+    "exact": "The log marginal likelihood by the formula as it stands, and how far the bound is below it",
+    "least weight": "Expected precision of a point’s noise: 1 for one trusted as usual, near 0 for an outlier",
     "jitter": "What had to be added to the diagonal of Σ₁₁ so that it could be factored; 0 where nothing was",
     "condition": "Estimated condition number of Σ₁₁: relative errors of the data grow by up to this factor",
     "leave-one-out": "Mean log density of each point predicted from all others, noise included; higher is better",
@@ -35,14 +42,16 @@ _MATRIX_NOTE = "Rows and columns in the order of x. Point at a cell to see its t
 
 
 class Insight(QWidget):
-    """Builds its sections into a PanelLayout. Signal: `doubt_wanted`."""
+    """Builds its sections into a PanelLayout. Signals: `doubt_wanted`, `sampling_wanted`."""
 
     doubt_wanted = Signal()
+    sampling_wanted = Signal()
 
     def __init__(self, zones: PanelLayout) -> None:
         super().__init__(zones)
         self.hide()  # only the owner of the sections below
         self._answer: Answer | None = None
+        self._grid = GRID
         self.likelihood = LikelihoodCard(zones)
         self.facts = Facts(zones)
         self.formula = ConditionalCard(zones)
@@ -53,18 +62,27 @@ class Insight(QWidget):
         self.course = Curves("evaluation", "best log p(y)", zones)
         self.landscape = LandscapePage(zones)
         self.doubt = Facts(zones)
-        self.doubt_button = QPushButton("Estimate", zones)
+        self.doubt_button = QPushButton("Estimate (Laplace)", zones)
         self.doubt_button.setToolTip(
             "Laplace’s approximation: the curvature of the likelihood at the present values. Fit first."
         )
         self.doubt_button.clicked.connect(lambda _checked=False: self.doubt_wanted.emit())
         zones.add_insight("Log marginal likelihood", self.likelihood)
         zones.add_insight("How it is computed", self.facts)
-        zones.add_insight("Conditioning", self.formula)
+        self.formula_section = zones.add_insight("Conditioning", self.formula)
         zones.add_insight("Covariance Σ₁₁ of the points", _stacked(zones, self.matrix, self._matrix_note))
         self.course_section = zones.add_insight("Course of the fit", self.course, expanded=False)
         zones.add_insight("Landscape of the likelihood", self.landscape, expanded=False)
-        doubt = _stacked(zones, self.doubt, self.doubt_button)
+        self.draws = Facts(zones)
+        self.draws_button = QPushButton("Sample (NUTS)", zones)
+        self.draws_button.setToolTip(
+            "Draw hyper-parameters from their posterior by the No-U-Turn sampler; those without a prior get a vague one. "
+            "The dashed lines on the plot are the band averaged over the draws."
+        )
+        self.draws_button.clicked.connect(lambda _checked=False: self.sampling_wanted.emit())
+        for facts in (self.doubt, self.draws):
+            facts.hide()
+        doubt = _stacked(zones, self.doubt, self.doubt_button, self.draws, self.draws_button)
         zones.add_insight("How sure are the hyper-parameters?", doubt, expanded=False)
 
     # --- the posterior ---
@@ -73,36 +91,48 @@ class Insight(QWidget):
         """What can be chosen of a model."""
         self.landscape.offer([p.name for p in scene.model.parameters() if p.positive])
 
-    def show_answer(self, answer: Answer, x: float) -> None:
-        """What a posterior says of itself; x is the place under the pointer."""
-        self._answer = answer
-        posterior = answer.posterior
-        self.likelihood.show_evidence(posterior.evidence)
-        self.formula.show_posterior(posterior, GRID, x)
+    def show_answer(self, answer: Answer, grid: int, place: Sequence[float]) -> None:
+        """What a posterior says of itself, worked out at so many places; `place` is the one under the pointer."""
+        self._answer, self._grid = answer, grid
+        self.likelihood.show_terms(answer.way.name, answer.terms)
+        self.formula_section.setVisible(answer.gaussian is not None)
+        if answer.gaussian is not None:
+            self.formula.show_posterior(answer.gaussian, grid, place)
+        count = len(answer.glance.shown)
         self.matrix.show_matrix(answer.glance)
-        self.matrix.setVisible(len(posterior.data) > 0)
-        self._matrix_note.setText(_MATRIX_NOTE if len(posterior.data) else "No points yet.")
+        self.matrix.setVisible(count > 0)
+        self._matrix_note.setText(_MATRIX_NOTE if count else "No points yet.")
         self._show_facts(answer)
 
-    def point_at(self, x: float) -> None:
+    def point_at(self, place: Sequence[float]) -> None:
         """The pointer stands at another place of the plot."""
-        if self._answer is not None and self.formula.follows(self._answer.posterior):
-            self.formula.show_posterior(self._answer.posterior, GRID, x)
+        gaussian = self._answer.gaussian if self._answer is not None else None
+        if gaussian is not None and self.formula.follows(gaussian):
+            self.formula.show_posterior(gaussian, self._grid, place)
 
     def show_evidence(self, evidence: Evidence) -> None:
         """While a point is dragged."""
-        self.likelihood.show_bars(evidence)
+        self.likelihood.show_bars(evidence._asdict())
 
     def _show_facts(self, answer: Answer) -> None:
-        posterior = answer.posterior
-        n = len(posterior.data)
-        facts = {
-            "method": f"exact: {n} points" if n else "prior alone",
-            "jitter": f"{posterior.factor.jitter:.1e}" if posterior.factor.jitter else "0",
-            "condition": f"{answer.condition:.3g}",
-        }
-        if answer.loo is not None:
-            z = np.abs(posterior.data.y - answer.loo.mean) / np.sqrt(answer.loo.variance)
+        facts = {"method": answer.way.why}
+        gaussian = answer.gaussian
+        if gaussian is not None:
+            facts["jitter"] = f"{gaussian.factor.jitter:.1e}" if gaussian.factor.jitter else "0"
+        if answer.condition is not None:
+            facts["condition"] = f"{answer.condition:.3g}"
+        if answer.bracket is not None:
+            upper, exact = answer.bracket
+            bound = math.fsum(answer.terms.values())
+            facts["log p(y) within"] = f"{bound:.2f} … {upper:.2f}".replace("-", "−")
+            if exact is not None:
+                facts["exact"] = f"{exact:.3f}, gap {exact - bound:.2g}".replace("-", "−")
+        if isinstance(answer.found, StudentPosterior):
+            weights = answer.found.weights
+            facts["least weight"] = f"{weights.min():.2f} (point {int(weights.argmin()) + 1})"
+            facts["outliers"] = f"{int((weights < 0.5).sum())} of {len(weights)} points weigh less than ½"
+        if answer.loo is not None and isinstance(answer.found, Posterior):
+            z = np.abs(answer.found.data.y - answer.loo.mean) / np.sqrt(answer.loo.variance)
             facts["leave-one-out"] = f"{answer.loo.log_density.mean():.3f} per point"
             facts["LOO within 2σ"] = f"{100 * float((z < 2).mean()):.0f} %"
         self.facts.set_facts(facts, _TIPS)
@@ -119,9 +149,9 @@ class Insight(QWidget):
         self.course.clear()
         self.landscape.set_runs(())
 
-    def show_fit(self, fitted: Fitted) -> None:
-        """The ways that the runs of a finished fit took, the best last."""
-        names = tuple(parameter.name for parameter in fitted.model.parameters())
+    def show_fit(self, fitted: Fitted, fixed: Collection[str] = ()) -> None:
+        """The ways that the runs of a finished fit took, the best last; `fixed`: hyper-parameters that were held."""
+        names = tuple(parameter.name for parameter in fitted.model.parameters() if parameter.name not in fixed)
         runs = sorted(fitted.runs, key=lambda run: run.value)
         self.landscape.set_runs([(names, run.path) for run in runs])
 
@@ -133,6 +163,17 @@ class Insight(QWidget):
             {name: "within two standard deviations of Laplace’s approximation" for name in intervals},
         )
         self.doubt.setVisible(bool(intervals))
+
+    def show_sampled(self, found: Sampled | None) -> None:
+        """What draws of the hyper-parameters say; None where they are of other values."""
+        facts, tips = {}, {}
+        if found is not None:
+            facts = {name: f"{low:.3g} … {high:.3g}" for name, (low, high) in found.intervals().items()}
+            tips = dict.fromkeys(facts, "holds 95 % of the draws")
+            facts["draws"] = f"{len(found.thetas)}, {found.divergent} divergent, acceptance {found.acceptance:.2f}"
+            tips["draws"] = "Divergent draws met curvature too strong for the step; the acceptance aimed at is 0.8"
+        self.draws.set_facts(facts, tips)
+        self.draws.setVisible(bool(facts))
 
 
 def _stacked(parent: QWidget, *widgets: QWidget) -> QWidget:

@@ -44,10 +44,10 @@ class KernelEditor(QWidget):
         self.blocks.edited.connect(self.edited)
         self.blocks.refused.connect(self._say)
 
-    def show_kernel(self, kernel: Kernel) -> None:
-        """Show a kernel; says nothing. Text that is being typed is left alone."""
+    def show_kernel(self, kernel: Kernel, inputs: int = 1) -> None:
+        """Show a kernel over so many inputs; says nothing. Text that is being typed is left alone."""
         self._kernel = kernel
-        self.blocks.show_kernel(kernel)
+        self.blocks.show_kernel(kernel, inputs)
         if not (self.line.hasFocus() and self.line.isModified()):
             self._write()
 

@@ -25,6 +25,8 @@ half the window's pixels at each step of a drag takes longer than everything els
 POINT_PX, CHOSEN_PX = 9, 12
 MANY = 400
 """From here on the points are drawn small, and bars only where a point is chosen."""
+MOST_DRAWN = 10_000
+"""Of more points only every second, third, … is drawn; all of them count."""
 
 
 class Belief:
@@ -45,11 +47,15 @@ class Belief:
 
     def show(self, x: Array, mean: Array, sd: Array, multiples: Sequence[float]) -> None:
         """Mean and standard deviation at x, all [m]; one band for each multiple of the standard deviation (two at most)."""
+        self.show_edges(x, mean, [(mean - k * sd, mean + k * sd) for k in multiples])
+
+    def show_edges(self, x: Array, mean: Array, edges: Sequence[tuple[Array, Array]]) -> None:
+        """The same with bands of any shape: lower and upper edge [m] of each, the outer one first."""
         self._mean.setData(x, mean)
         for i, band in enumerate(self._bands):
-            if i < len(multiples):
-                band.set_curves(x, mean - multiples[i] * sd, mean + multiples[i] * sd)
-            band.setVisible(i < len(multiples))
+            if i < len(edges):
+                band.set_curves(x, *edges[i])
+            band.setVisible(i < len(edges))
 
     def show_samples(self, x: Array, samples: Array) -> None:
         """Functions [m, count] at x [m]."""
@@ -63,6 +69,11 @@ class Belief:
             curve.setVisible(k < samples.shape[1])
             if k < samples.shape[1]:
                 curve.setData(x, samples[:, k])
+
+    @property
+    def mean_curve(self) -> pg.PlotCurveItem:
+        """The mean as it is drawn."""
+        return self._mean
 
     def set_visible(self, visible: bool) -> None:
         for item in (self._mean, *self._bands):
@@ -83,6 +94,76 @@ class Belief:
         # Opaque and one pixel wide: anything else is far slower in Qt's raster engine (pyqtgraph#533).
         token = self._token if self._dashed else f"series.{1 + k % 7}"
         self._samples[k].setPen(_pen(theme().color(token), 1.0, self._dashed))
+
+
+class LeftOut:
+    """What all other points predict of each: a mark with a bar of so many standard deviations, and a line from the mark
+    to the point. Points that lie outside their bar are told by its colour."""
+
+    def __init__(self, plot: pg.PlotItem) -> None:
+        self._lines = pg.PlotCurveItem(connect="pairs", antialias=True)
+        self._bars, self._misses = Bars(), Bars()
+        self._marks = pg.ScatterPlotItem(name="leave-one-out means", symbol="d", size=7, pxMode=True, antialias=True)
+        for z, item in ((2, self._lines), (3, self._bars), (3, self._misses), (4, self._marks)):
+            item.setZValue(z)
+            plot.addItem(item, ignoreBounds=True)
+        self.restyle()
+        self.hide()
+
+    def show(self, points: Points, mean: Array, sd: Array, multiple: float = 2.0) -> None:
+        """Mean and standard deviation (noise included) of each point [n] from the others."""
+        x, y, reach = points.x[:, 0], points.y, multiple * sd
+        miss = np.abs(y - mean) > reach
+        for bars, these in ((self._bars, ~miss), (self._misses, miss)):
+            bars.set_bars(x[these], (mean - reach)[these], (mean + reach)[these])
+        self._marks.setData(x, mean)
+        self._lines.setData(np.repeat(x, 2), np.stack([y, mean], axis=1).ravel())
+        self._set_visible(True)
+
+    def hide(self) -> None:
+        """Draw nothing."""
+        self._set_visible(False)
+
+    def restyle(self) -> None:
+        colours = theme()
+        self._lines.setPen(_pen(colours.color("series.2"), 1.0))
+        self._bars.set_pen(_pen(colours.color("series.2"), 1.0))
+        self._misses.set_pen(_pen(colours.color("error"), 2.0))
+        self._marks.setBrush(colours.color("series.2"))
+        self._marks.setPen(_pen(colours.color("plot.background"), 1.0))
+
+    def _set_visible(self, visible: bool) -> None:
+        for item in (self._lines, self._bars, self._misses, self._marks):
+            item.setVisible(visible)
+
+
+class Averaged:
+    """The edges of a band averaged over hyper-parameters, as dashed lines."""
+
+    def __init__(self, plot: pg.PlotItem) -> None:
+        self._curves = [
+            pg.PlotCurveItem(name=f"averaged over hyper-parameters, {side}", antialias=True) for side in ("low", "high")
+        ]
+        for curve in self._curves:
+            curve.setZValue(-8)
+            plot.addItem(curve, ignoreBounds=True)
+        self.restyle()
+        self.hide()
+
+    def show(self, x: Array, mean: Array, reach: Array) -> None:
+        """mean ± reach at x, all [m]."""
+        for curve, sign in zip(self._curves, (-1, 1), strict=True):
+            curve.setData(x, mean + sign * reach)
+            curve.setVisible(True)
+
+    def hide(self) -> None:
+        """Draw nothing."""
+        for curve in self._curves:
+            curve.setVisible(False)
+
+    def restyle(self) -> None:
+        for curve in self._curves:
+            curve.setPen(_pen(theme().color("accent"), 1.5, dashed=True))
 
 
 class Dots:
@@ -159,8 +240,9 @@ class Dots:
         self._draw_marked()
 
     def _draw_scatter(self) -> None:
-        keep = np.arange(len(self._points)) != self._hidden
-        small = 4 if len(self._points) >= MANY else POINT_PX
+        count = len(self._points)
+        keep = np.flatnonzero(np.arange(count) != self._hidden)[:: max(1, -(-count // MOST_DRAWN))]
+        small = 4 if count >= MANY else POINT_PX
         self._scatter.setData(self._points.x[keep, 0], self._points.y[keep], size=small)
 
     def _draw_marked(self) -> None:

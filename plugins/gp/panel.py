@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from studio.engine import Event, Task
 from studio.host.export import Exportable
@@ -20,23 +20,22 @@ from studio.ml.gp.errors import GPError
 from studio.ui.cancel_row import CancelRow
 from studio.ui.elided import ElidedLabel
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.gp import answers, demo, sharing
+from studio_plugins.gp import demo, sharing
 from studio_plugins.gp.answers import Answer, Pull, Pulled, Question
 from studio_plugins.gp.asking import request_of, scene_of
 from studio_plugins.gp.controls import Controls
 from studio_plugins.gp.desk import Desk
 from studio_plugins.gp.document import Document, Scene
+from studio_plugins.gp.edits import Edits
 from studio_plugins.gp.examples import EXAMPLES
 from studio_plugins.gp.fits import Fits
 from studio_plugins.gp.insight import Insight
+from studio_plugins.gp.jobs import Sampled
 from studio_plugins.gp.loading import TableRead, scene_of_columns
-from studio_plugins.gp.points import Points
-from studio_plugins.gp.prior_editor import fitted_mean
+from studio_plugins.gp.pages import Pages
 from studio_plugins.gp.request import GpRequest
-from studio_plugins.gp.rulers import LENGTH
 from studio_plugins.gp.script import script
 from studio_plugins.gp.stage import Stage
-from studio_plugins.gp.tree import ruled, with_value
 from studio_plugins.gp.view import View
 from studio_plugins.gp.view_bar import ViewBar
 
@@ -56,22 +55,27 @@ class GpPanel(Panel):
         self.insight = Insight(self.zones)
         self.desk = Desk(self.context, self)
         self.view_bar = ViewBar(self.zones, self.document.undo)
-        self.fits = Fits(self.document, self.desk, self.insight)
+        self.edits = Edits(self.document, self.stage, self.controls)
+        self.fits = Fits(self.document, self.desk, self.insight, self.stage.grid)
+        self.pages = Pages(self.document, self.stage, self.desk)
         self.zones.set_stage(self.stage)
         self.zones.set_primary(
             "Fit", self.fit, shortcut="Ctrl+Return",
             tip="Find the hyper-parameters that make the points most likely; each iteration is shown",
         )  # fmt: skip
-        self.run_bar = CancelRow("Cancel the fit", parent=self)
+        self.run_bar = CancelRow("Cancel the fit, the search, or what else takes long", parent=self)
         self.zones.add_secondary(self.run_bar)
         self._status = ElidedLabel(self.zones)
         self._status.setProperty("tone", "muted")
         self.zones.add_stage_tool(self._status)
         copy = QPushButton("Copy as Python", self.zones)
-        copy.setToolTip("This posterior as a script with torch alone, on the clipboard")
-        copy.clicked.connect(lambda _checked=False: self.copy_script())
+        copy.setToolTip("This posterior as a script, on the clipboard")
+        menu = QMenu(copy)
+        menu.addAction("with torch alone").triggered.connect(lambda: self.copy_script("torch"))
+        menu.addAction("with GPyTorch").triggered.connect(lambda: self.copy_script("gpytorch"))
+        copy.setMenu(menu)
         self.zones.add_secondary(copy)
-        self._pointer = 0.0
+        self._pointer: tuple[float, ...] = (0.0,)
         self._answer: Answer | None = None
         self._table: TableRead | None = None
         self._question: Question | None = None
@@ -81,36 +85,36 @@ class GpPanel(Panel):
         self.stage.plot.setFocus()
 
     def _connect(self) -> None:
-        document, plot, controls = self.document, self.stage.plot, self.controls
+        document, stage, controls = self.document, self.stage, self.controls
+        plot, surface = stage.plot, stage.surface
         document.changed.connect(self._show)
-        self.stage.example.connect(self.show_example)
-        plot.added.connect(self._add)
-        plot.moved.connect(self._move)
-        plot.removed.connect(self._remove)
-        plot.trusted.connect(self._trust)
-        plot.pulled.connect(self._pull)
-        plot.turned.connect(self._turn)
-        plot.hovered.connect(self._reach)
-        plot.taken.connect(self._reach)
-        plot.dragged.connect(lambda _index, x, y: self.desk.move(x, y))
-        plot.let_go.connect(self._restore_stage)
-        plot.ranged.connect(self._ask)
+        stage.example.connect(self.show_example)
+        stage.opening.connect(self.open_table)
+        stage.turned.connect(lambda _name: self._turned())
+        for signal in (plot.hovered, plot.taken, surface.hovered, surface.taken):
+            signal.connect(self._reach)
+        plot.dragged.connect(lambda index, x, y: self._drag(index, (x,), y))
+        surface.dragged.connect(lambda index, x1, x2: self._drag(index, (x1, x2), float(document.scene.points.y[index])))
+        for ranged in (plot.ranged, surface.ranged):
+            ranged.connect(self._ask)
+        for chosen in (plot.chosen, surface.chosen):
+            chosen.connect(lambda _indices: controls.point.show_scene(document.scene, stage.selection))
         controls.data.example.connect(self.show_example)
-        controls.data.clearing.connect(self.clear)
+        controls.data.clearing.connect(self.edits.clear)
         controls.data.bundled.connect(self.desk.load)
         controls.data.columns.connect(self._take_columns)
         controls.data.opening.connect(self.open_table)
         controls.data.pasting.connect(self.paste_table)
-        self.stage.opening.connect(self.open_table)
+        controls.method.spread_wanted.connect(lambda: self.desk.spread(document.scene))
         self.desk.table.connect(self._show_table)
         self.desk.loaded.connect(lambda scene: self._take_scene(f"data set “{scene.source}”", scene))
-        controls.kernel.edited.connect(lambda kernel, merge: document.edit("change of the kernel", merge=merge, kernel=kernel))
-        controls.prior.noise_edited.connect(lambda noise, merge: document.edit("change of the noise", merge=merge, noise=noise))
-        controls.prior.mean_edited.connect(lambda mean, merge: document.edit("change of the mean", merge=merge, mean=mean))
-        controls.prior.mean_wanted.connect(self._set_mean)
+        self.desk.spread_out.connect(self.edits.place_inducing)
         controls.changed.connect(self.state_changed)
+        self.edits.passing.connect(self._wonder)
+        self.edits.undone.connect(self._restore_stage)
+        self.edits.said.connect(self.message)
         self.view_bar.changed.connect(self._set_view)
-        self.view_bar.fitting.connect(lambda: plot.fit(document.scene.points))
+        self.view_bar.fitting.connect(lambda: stage.fit(document.scene.points))
         self.desk.answered.connect(self._show_answer)
         self.desk.pulled.connect(self._show_pulled)
         self.desk.unable.connect(self._say_unable)
@@ -120,10 +124,15 @@ class GpPanel(Panel):
         self.run_bar.cancelled.connect(self.desk.cancel)
         self.fits.passing.connect(self._show_passing)
         self.fits.over.connect(self._restore_stage)
+        self.fits.averaged.connect(self._show_averaged)
         self.fits.said.connect(self.message)
-        self.insight.matrix.hovered.connect(lambda row, column: plot.dots.link({row, column}))
-        plot.hovered.connect(lambda index: self.insight.matrix.mark(index, -1))
-        plot.pointed.connect(self._point)
+        self.pages.said.connect(self.message)
+        self.pages.taken.connect(self.edits.take_model)
+        self.insight.matrix.hovered.connect(lambda row, column: stage.link({row, column}))
+        for hovered in (plot.hovered, surface.hovered):
+            hovered.connect(lambda index: self.insight.matrix.mark(index, -1))
+        plot.pointed.connect(lambda x: self._point((x,)))
+        surface.pointed.connect(lambda x1, x2: self._point((x1, x2)))
         for keys, act in (
             ("Ctrl+Z", document.undo.undo), ("Ctrl+Shift+Z", document.undo.redo), ("Ctrl+Y", document.undo.redo),
             ("Ctrl+V", self.paste_table),
@@ -138,7 +147,7 @@ class GpPanel(Panel):
         request = self._request()
         return {
             "request": request.to_dict() if request else None, "view": self.view_bar.view.to_dict(),
-            "layout": self.zones.state(),
+            "layout": self.zones.state(), "page": self.stage.page,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -148,7 +157,8 @@ class GpPanel(Panel):
         if isinstance(stored, Mapping):
             scene, _notes = self._read(stored)
             self.document.start_with(scene)
-            self.stage.plot.fit(scene.points)
+            self.stage.fit(scene.points)
+        self.stage.show_page(state.get("page"))
 
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
         if kind != GpRequest.kind:
@@ -190,11 +200,12 @@ class GpPanel(Panel):
         self.message(EXAMPLES[name].lesson)
 
     def _take_scene(self, text: str, scene: Scene) -> None:
+        self.stage.choose_none()
         self.document.edit(text, **{field.name: getattr(scene, field.name) for field in fields(scene)})
         if self._table is None or scene.source != self._table.source:
             self.controls.data.offer(())
-        self.stage.plot.choose(())
-        self.stage.plot.fit(scene.points)
+        self.stage.show_page("function")
+        self.stage.fit(scene.points)
         self.message("")
 
     def open_table(self) -> None:
@@ -213,49 +224,18 @@ class GpPanel(Panel):
     def _show_table(self, read: TableRead) -> None:
         self._table = read
         self.controls.data.offer(read.table.usable)
-        self._take_columns(*read.table.usable[:2])
+        first, second = read.table.usable[:2]
+        self._take_columns((first,), second)
 
-    def _take_columns(self, x: str, y: str) -> None:
+    def _take_columns(self, inputs: tuple[str, ...], y: str) -> None:
         assert self._table is not None
         try:
-            scene, notes = scene_of_columns(self._table, x, y)
+            scene, notes = scene_of_columns(self._table, inputs, y)
         except TableUnreadable as error:
             self.message(str(error), "warning")
             return
-        self._take_scene(f"“{y}” over “{x}”", scene)
+        self._take_scene(f"“{y}” over {' and '.join(f'“{name}”' for name in inputs)}", scene)
         self.message(" ".join(notes))
-
-    def clear(self) -> None:
-        """No points any more."""
-        self.document.edit("removal of all points", points=Points(), source="", axes=("x", "y"))
-
-    def _add(self, x: float, y: float) -> None:
-        self.document.edit("new point", points=self.document.scene.points.added([x], y))
-
-    def _move(self, chosen: Sequence[int], dx: float, dy: float) -> None:
-        self.document.edit("move", points=self.document.scene.points.shifted(chosen, dx, dy))
-
-    def _remove(self, chosen: Sequence[int]) -> None:
-        self.stage.plot.choose(())
-        self.document.edit("removal", points=self.document.scene.points.without(chosen))
-
-    def _trust(self, chosen: Sequence[int], noise: float) -> None:
-        scene = self.document.scene
-        self.document.edit("error bar", points=scene.points.with_noise(chosen, noise, scene.noise))
-        self._restore_stage()
-
-    def _turn(self, ruler: str, value: float, end: bool) -> None:
-        """A ruler is pulled: the whole way is one step of Undo."""
-        scene = self.document.scene
-        if ruler == LENGTH:
-            found = ruled(scene.kernel)
-            if found is not None:
-                self.document.edit("length-scale", merge="ruler", kernel=with_value(scene.kernel, found[0], "length", value))
-        else:
-            self.document.edit("noise", merge="ruler", noise=value)
-
-    def _set_mean(self, kind: str) -> None:
-        self.document.edit("mean function", mean=fitted_mean(kind, self.document.scene.points))
 
     def fit(self) -> None:
         """Fit the hyper-parameters."""
@@ -263,14 +243,14 @@ class GpPanel(Panel):
         if form is not None:  # else the form says what is wrong, below the field
             self.fits.fit(form)
 
-    def copy_script(self) -> None:
+    def copy_script(self, library: str = "torch") -> None:
         """Put what the stage shows as a script on the clipboard."""
         scene, answer = self.document.scene, self._answer
         if answer is None or not len(scene.points):
             self.message("There is nothing to copy yet: click some points, or choose an example.", "warning")
             return
         try:
-            text = script(scene, answer.posterior.factor.jitter, self.stage.plot.span())
+            text = script(scene, answer, self.stage.grid(), library)
         except GPError as error:
             self.message(str(error), "warning")
             return
@@ -281,7 +261,7 @@ class GpPanel(Panel):
 
     def _show(self, _before: Scene, scene: Scene) -> None:
         self.stage.show_scene(scene)
-        self.controls.show_scene(scene)
+        self.controls.show_scene(scene, self.stage.selection)
         self._ask()
         self.state_changed.emit()
 
@@ -290,14 +270,21 @@ class GpPanel(Panel):
         self.stage.show_scene(self.document.scene)
         self._ask()
 
+    def _turned(self) -> None:
+        self.view_bar.show_functions(self.stage.page == "function" and self.stage.inputs == 1)
+        self.state_changed.emit()
+
     def _ask(self) -> None:
         """What follows from the document over the stretch of x that shows."""
-        self.controls.kernel.blocks.set_span(self.stage.plot.span())
+        self.controls.kernel.blocks.set_span(self.stage.span())
         self._wonder(self.document.scene)
 
     def _wonder(self, scene: Scene) -> None:
-        grid, view = answers.grid(self.stage.plot.span()), self.view_bar.view
-        self._question = Question(scene.model, scene.data, grid, samples=view.samples > 0, prior=view.prior)
+        view = self.view_bar.view
+        functions = scene.points.inputs == 1
+        self._question = Question(
+            scene.model, scene.data, self.stage.grid(), scene.way, functions and view.samples > 0, functions and view.prior
+        )
         self.desk.ask(self._question)
 
     def show_now(self, work: Callable[[Question], Answer]) -> None:
@@ -306,15 +293,15 @@ class GpPanel(Panel):
             self._show_answer(work(self._question))
 
     def _reach(self, index: int) -> None:
-        if index >= 0 and self._question is not None:
+        if index >= 0 and self._question is not None and self._question.follows_the_hand:
             self.desk.reach(self._question, index)
 
-    def _pull(self, chosen: Sequence[int], noise: float) -> None:
-        """An error bar is pulled; nothing is changed until it is let go."""
-        scene = self.document.scene
-        points = scene.points.with_noise(chosen, noise, scene.noise)
-        self.stage.plot.dots.show(points, chosen, scene.noise)
-        self._wonder(replace(scene, points=points))
+    def _drag(self, index: int, place: tuple[float, ...], y: float) -> None:
+        """A point is in the hand: by the short way where there is one, else the whole question again."""
+        if self._question is not None and self._question.follows_the_hand:
+            self.desk.move(place, y)
+        else:
+            self._wonder(self.edits.dragged(index, place, y))
 
     def _set_view(self, view: View) -> None:
         before = self.stage.view
@@ -325,27 +312,35 @@ class GpPanel(Panel):
 
     def _show_passing(self, scene: Scene) -> None:
         """An iteration of a fit; a point in the hand comes first. The controls keep what is edited there: the document."""
-        if not self.stage.plot.canvas.busy:
+        if not self.stage.busy:
             self.stage.show_scene(scene)
             self._wonder(scene)
 
-    def _point(self, x: float) -> None:
-        self._pointer = x
-        self.insight.point_at(x)
+    def _show_averaged(self, found: Sampled) -> None:
+        if found.mean is not None and found.sd is not None and found.grid.shape[1] == 1:
+            self.stage.function.show_averaged(found.grid[:, 0], found.mean, found.sd)
+
+    def _point(self, place: tuple[float, ...]) -> None:
+        self._pointer = place
+        self.insight.point_at(place)
 
     def _say_unable(self, why: str) -> None:
         self._unable = True
         self.message(why, "warning")
 
     def _show_answer(self, answer: Answer) -> None:
-        assert self._question is not None
+        question = self._question
+        if question is None or question.grid.shape[1] != self.stage.inputs:
+            return
         if self._unable:
             self._unable = False
             self.message("")
-        self.stage.show_answer(answer, self._question.grid[:, 0])
-        self.insight.show_answer(answer, self._pointer)
+        self.stage.show_answer(answer, question)
+        inputs = question.grid.shape[1]
+        self.insight.show_answer(answer, len(question.grid), (*self._pointer, 0.0)[:inputs])
         self._answer = answer
+        self.pages.look(answer, question.grid)
 
     def _show_pulled(self, pulled: Pulled, pull: Pull) -> None:
-        self.stage.show_pulled(pulled, pull.taken.question.grid[:, 0])
+        self.stage.show_pulled(pulled, pull)
         self.insight.show_evidence(pulled.moved.evidence)

@@ -83,6 +83,12 @@ class Points:
         y[at] += dy
         return Points(x, y, self.own)
 
+    def at(self, index: int, place: Sequence[float], y: float) -> Points:
+        """One point elsewhere: its inputs and its value."""
+        x, values = self.x.copy(), self.y.copy()
+        x[index], values[index] = place, y
+        return Points(x, values, self.own)
+
     def with_noise(self, chosen: Sequence[int], noise: float, common: float) -> Points:
         """The chosen ones with this noise in all (a standard deviation), of which at least the common part stays."""
         own = self.own.copy()

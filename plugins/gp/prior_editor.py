@@ -1,4 +1,4 @@
-"""Noise and mean function: what is believed besides the kernel."""
+"""Noise, mean function and how observations scatter: what is believed besides the kernel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 import numpy as np
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
 from studio.ml.gp.mean import ConstantMean, LinearMean, Mean, ZeroMean
@@ -15,16 +15,27 @@ from studio.ui.tokens import SPACE_S
 from studio_plugins.gp.number_edit import NumberEdit
 from studio_plugins.gp.points import Points
 
+WIDE = 144  # pixels of a field
 MEANS: Mapping[str, str] = MappingProxyType({"zero": "zero", "constant": "a constant", "linear": "a straight line"})
+LIKELIHOODS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "gaussian": ("Gaussian noise", "y = f + e, e ~ N(0, σ²): exact"),
+        "student": ("Student-t noise", "Heavy tails: a point far off loses its weight instead of bending f (variational)"),
+        "classes": ("two classes", "y is 0 or 1, p(y = 1) = 1 / (1 + exp(−f)): Laplace’s approximation"),
+    }
+)
 _KINDS = {"zero": ZeroMean, "constant": ConstantMean, "linear": LinearMean}
 
 
 class PriorEditor(QWidget):
-    """Signals: `noise_edited` (σ, merge key), `mean_edited` (mean function, merge key), `mean_wanted` (name of a kind)."""
+    """Signals: `noise_edited` (σ, merge key), `mean_edited` (mean function, merge key), `mean_wanted` (name of a kind),
+    `likelihood_wanted` (its name), `degrees_edited` (degrees of freedom, merge key)."""
 
     noise_edited = Signal(float, str)
     mean_edited = Signal(object, str)
     mean_wanted = Signal(str)
+    likelihood_wanted = Signal(str)
+    degrees_edited = Signal(float, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,18 +49,40 @@ class PriorEditor(QWidget):
         for name, title in MEANS.items():
             self.kind.addItem(title, name)
         self.kind.activated.connect(lambda _index: self.mean_wanted.emit(self.kind.currentData()))
+        self.likelihood = QComboBox(self)
+        self.likelihood.setAccessibleName("Observations")
+        self.likelihood.setToolTip("How observations scatter around the function.")
+        for name, (title, tip) in LIKELIHOODS.items():
+            self.likelihood.addItem(title, name)
+            self.likelihood.setItemData(self.likelihood.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.likelihood.activated.connect(lambda _index: self.likelihood_wanted.emit(self.likelihood.currentData()))
+        self.degrees = NumberEdit("Degrees of freedom", "Of Student-t noise: few allow far outliers, many are Gaussian.", self)
+        self.degrees.edited.connect(lambda value, small: self.degrees_edited.emit(value, "degrees" if small else ""))
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(SPACE_S)
         self._grid.setColumnStretch(0, 1)
-        for row, (text, widget) in enumerate((("Noise σ", self.noise), ("Mean function", self.kind))):
-            self._grid.addWidget(_label(text, widget, self), row, 0)
-            widget.setFixedWidth(120)
+        self._labels: dict[QWidget, QLabel] = {}
+        rows: tuple[tuple[str, QWidget], ...] = (
+            ("Observations", self.likelihood), ("Noise σ", self.noise), ("Degrees", self.degrees),
+            ("Mean function", self.kind),
+        )  # fmt: skip
+        for row, (text, widget) in enumerate(rows):
+            self._labels[widget] = _label(text, widget, self)
+            self._grid.addWidget(self._labels[widget], row, 0)
+            widget.setFixedWidth(WIDE)
             self._grid.addWidget(widget, row, 1)
+        self._first = len(rows)
         self._values: list[tuple[QLabel, NumberEdit]] = []
 
-    def show_prior(self, noise: float, mean: Mean) -> None:
-        """Show both; says nothing."""
+    def show_prior(self, noise: float, mean: Mean, likelihood: str = "gaussian", degrees: float = 4.0) -> None:
+        """Show them; says nothing."""
+        self.likelihood.setCurrentIndex(self.likelihood.findData(likelihood))
+        self.degrees.set_value(degrees)
+        for widget, wanted in ((self.noise, likelihood != "classes"), (self.degrees, likelihood == "student")):
+            widget.setVisible(wanted)
+            self._labels[widget].setVisible(wanted)
+        self._labels[self.noise].setText("Scale σ" if likelihood == "student" else "Noise σ")
         self.noise.set_value(noise)
         self._mean = mean
         self.kind.setCurrentIndex(self.kind.findData(kind_of(mean)))
@@ -67,11 +100,11 @@ class PriorEditor(QWidget):
         self._values = []
         for index, name in enumerate(self._mean.names):
             edit = NumberEdit(name, "In units of y (a slope: of y per x).", self, least=None)
-            edit.setFixedWidth(120)
+            edit.setFixedWidth(WIDE)
             edit.edited.connect(partial(self._set_value, index))
             label = _label(name[:1].upper() + name[1:], edit, self)
-            self._grid.addWidget(label, 2 + index, 0)
-            self._grid.addWidget(edit, 2 + index, 1)
+            self._grid.addWidget(label, self._first + index, 0)
+            self._grid.addWidget(edit, self._first + index, 1)
             self._values.append((label, edit))
 
     def _set_value(self, index: int, value: float, small: bool) -> None:

@@ -42,8 +42,8 @@ def keep(result: FitResult, store: ResultsStore | None) -> FitResult:
             result.request.kind,
             fitted_request(result.request, model),
             {MODEL_FILE: json.dumps(description, indent=1).encode()},
-            title=f"{model.kernel}, {len(result.request.y)} points",
-            provenance={"started_from": result.request.kernel, "method": "exact"},
+            title=f"{model.kernel}, {len(result.request.points):,} points",
+            provenance={"started_from": result.request.kernel, "method": result.request.way.name},
             metrics={"log_marginal_likelihood": round(evidence.total, 6), "seconds": round(result.seconds, 3)},
         )
     except StoreUnwritable as error:
@@ -54,7 +54,7 @@ def keep(result: FitResult, store: ResultsStore | None) -> FitResult:
 def fitted_request(request: GpRequest, model: Model) -> GpRequest:
     """The request with what was found in the place of what it began with: to look at, or to go on from."""
     return request.replace(
-        kernel=str(model.kernel), noise=math.sqrt(model.noise), mean_values=tuple(model.mean.theta.tolist())
+        kernel=str(model.kernel), noise=request.noise if request.likelihood == "classes" else math.sqrt(model.noise), mean_values=tuple(model.mean.theta.tolist())
     )
 
 

@@ -25,7 +25,7 @@ class Sketch(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kernel: Kernel | None = None
-        self._span = (0.0, 1.0)
+        self._span, self._inputs = (0.0, 1.0), 1
         self._shape, self._draws = np.empty(0), np.empty((0, 0))
         self.setFixedHeight(_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -35,14 +35,14 @@ class Sketch(QWidget):
         )
         theme().changed.connect(self.update)
 
-    def show_kernel(self, kernel: Kernel, span: tuple[float, float]) -> None:
-        """Draw a kernel over the stretch of x that the plot shows."""
-        if kernel == self._kernel and span == self._span:
+    def show_kernel(self, kernel: Kernel, span: tuple[float, float], inputs: int = 1) -> None:
+        """Draw a kernel over the stretch of x that the plot shows; of several inputs along the first, the others at 0."""
+        if (kernel, span, inputs) == (self._kernel, self._span, self._inputs):
             return
-        self._kernel, self._span = kernel, span
+        self._kernel, self._span, self._inputs = kernel, span, inputs
         try:
-            self._shape = shape(kernel, 0.5 * (span[1] - span[0]))
-            self._draws = draws(kernel, span)
+            self._shape = shape(kernel, 0.5 * (span[1] - span[0]), inputs)
+            self._draws = draws(kernel, span, inputs)
         except GPError as error:
             self._shape, self._draws = np.empty(0), np.empty((0, 0))
             self.setToolTip(str(error))
@@ -66,19 +66,25 @@ class Sketch(QWidget):
                 _line(painter, right, values, -reach, reach, QPen(colours.color(f"series.{1 + k}"), 1.0))
 
 
-def shape(kernel: Kernel, reach: float) -> Array:
+def shape(kernel: Kernel, reach: float, inputs: int = 1) -> Array:
     """k(0, r) for r from 0 to `reach` [PLACES]."""
-    r = np.linspace(0.0, reach, PLACES)[:, None]
-    return kernel(np.zeros((1, 1)), r)[0]
+    return kernel(np.zeros((1, inputs)), _along((0.0, reach), inputs))[0]
 
 
-def draws(kernel: Kernel, span: tuple[float, float]) -> Array:
+def draws(kernel: Kernel, span: tuple[float, float], inputs: int = 1) -> Array:
     """Functions of the prior over the span [PLACES, DRAWS], always from the same normal numbers."""
-    x = np.linspace(*span, PLACES)[:, None]
+    x = _along(span, inputs)
     values, vectors = np.linalg.eigh(kernel(x))
     root = vectors * np.sqrt(np.maximum(values, _JITTER * max(float(values[-1]), 0.0)))
     # Turned back to the axes of x: eigenvectors may swap and flip while a value changes, their product may not.
     return (root @ vectors.T) @ np.random.default_rng(SEED).standard_normal((PLACES, DRAWS))
+
+
+def _along(span: tuple[float, float], inputs: int) -> Array:
+    """Places [PLACES, inputs] along the first input."""
+    x = np.zeros((PLACES, inputs))
+    x[:, 0] = np.linspace(*span, PLACES)
+    return x
 
 
 def _line(painter: QPainter, box: QRectF, values: Array, low: float, high: float, pen: QPen) -> None:

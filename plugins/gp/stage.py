@@ -1,129 +1,177 @@
-"""The centre: the function plot with what is believed about it, moving samples, and the invitation of an empty plot."""
+"""The centre: the function (over one input or two), and pages that look deeper into it."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
-from studio.ml.gp.exact import Prediction
+from studio.ml.gp.classification import Classifier
 from studio.ml.gp.jet import Array
-from studio.ml.gp.samples import turned
-from studio_plugins.gp.answers import Answer, Pulled, Spread
+from studio_plugins.gp import answers
+from studio_plugins.gp.answers import Answer, Pull, Pulled, Question
+from studio_plugins.gp.components_page import ComponentsPage
 from studio_plugins.gp.document import Scene
 from studio_plugins.gp.function_plot import FunctionPlot
-from studio_plugins.gp.invitation import Invitation
-from studio_plugins.gp.tree import ruled
-from studio_plugins.gp.view import MOST_SAMPLES, View
+from studio_plugins.gp.function_view import FunctionView
+from studio_plugins.gp.points import Points
+from studio_plugins.gp.search_page import SearchPage
+from studio_plugins.gp.slope_page import SlopePage
+from studio_plugins.gp.surface_plot import SurfacePlot
+from studio_plugins.gp.view import View
 
-FRAME_MS = 33
-TURN_S = 12.0
-"""Seconds of a whole great circle."""
+PAGES = {
+    "function": ("Function", "Points, mean and band: what the hand works on"),
+    "components": ("Components", "A sum of kernels taken apart: what each term says"),
+    "slope": ("Slope and area", "The derivative and the integral of f, with their bands"),
+    "search": ("Structure search", "Find a kernel: sums and products compared by BIC"),
+}
 
 
 class Stage(QWidget):
-    """Draws answers. Signal: `example` (a name), `opening` from the invitation."""
+    """Signals: `example` (a name) and `opening` from the invitation, `turned` (name of the page now on show)."""
 
     example = Signal(str)
     opening = Signal()
+    turned = Signal(str)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.plot = FunctionPlot(self)
-        self.view = View()
-        self._angle = 0.0
-        self._spread: Spread | None = None
-        self._prior: Spread | None = None
-        self._shown: tuple[Array, Prediction, Prediction] | None = None
-        self._noise = 0.0
-        self.invitation = Invitation(self.plot)
-        self.invitation.example.connect(self.example)
-        self.invitation.opening.connect(self.opening)
+        self.function = FunctionView(self)
+        self.function.example.connect(self.example)
+        self.function.opening.connect(self.opening)
+        self.surface = SurfacePlot(self)
+        self.components, self.slope, self.search = ComponentsPage(self), SlopePage(self), SearchPage(self)
+        self.tabs = QTabBar(self)
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
+        self.tabs.setUsesScrollButtons(False)
+        self.tabs.setAccessibleName("Ways to look at the process")
+        for title, tip in PAGES.values():
+            self.tabs.setTabToolTip(self.tabs.addTab(title), tip)
+        self._pages = QStackedWidget(self)
+        for page in (self.function, self.surface, self.components, self.slope, self.search):
+            self._pages.addWidget(page)
+        self._inputs = 1
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.plot)
-        self._clock = QTimer(self)
-        self._clock.setInterval(FRAME_MS)
-        self._clock.timeout.connect(self._turn)
+        layout.setSpacing(0)
+        layout.addWidget(self.tabs)
+        layout.addWidget(self._pages, 1)
+        self.tabs.currentChanged.connect(lambda _index: self._turn())
+
+    # --- which page ---
+
+    @property
+    def page(self) -> str:
+        """The name of the page on show."""
+        return list(PAGES)[self.tabs.currentIndex()]
+
+    def show_page(self, name: object) -> None:
+        """Turn to a page; an unknown name is ignored."""
+        if name in PAGES:
+            self.tabs.setCurrentIndex(list(PAGES).index(str(name)))
+
+    def _turn(self) -> None:
+        pages: dict[str, QWidget] = {
+            "function": self.function if self._inputs == 1 else self.surface,
+            "components": self.components, "slope": self.slope, "search": self.search,
+        }  # fmt: skip
+        self._pages.setCurrentWidget(pages[self.page])
+        self.turned.emit(self.page)
+
+    # --- the plot of the function ---
+
+    @property
+    def plot(self) -> FunctionPlot:
+        """The plot of functions over one input."""
+        return self.function.plot
+
+    @property
+    def view(self) -> View:
+        """What is drawn of a belief."""
+        return self.function.view
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs of what is on show."""
+        return self._inputs
+
+    @property
+    def busy(self) -> bool:
+        """Whether the hand is at work on a plot."""
+        return any(canvas.busy for canvas in (self.plot.canvas, *(view.canvas for view in self.surface.views)))
+
+    def grid(self) -> Array:
+        """The places [m, D] where the function is shown."""
+        return answers.grid(self.plot.span()) if self._inputs == 1 else answers.surface_grid(self.surface.spans())
+
+    def span(self) -> tuple[float, float]:
+        """The stretch of the first input that shows."""
+        return self.plot.span() if self._inputs == 1 else self.surface.spans()[0]
+
+    def fit(self, points: Points) -> None:
+        """Show all points."""
+        (self.plot if points.inputs == 1 else self.surface).fit(points)
+
+    @property
+    def selection(self) -> tuple[int, ...]:
+        """The points that are chosen."""
+        return self.plot.selection if self._inputs == 1 else self.surface.selection
+
+    def choose_none(self) -> None:
+        """Let go of the selection."""
+        self.plot.choose(())
+        self.surface.choose(())
+
+    def link(self, indices: set[int]) -> None:
+        """Make points stand out that another view points at."""
+        if self._inputs == 1:
+            self.plot.dots.link(indices)
+        else:
+            self.surface.hover(min(indices, default=-1))
 
     # --- what is shown ---
 
     def show_scene(self, scene: Scene) -> None:
-        """The points and the rulers; what is believed follows with an answer."""
-        self._noise = scene.noise
-        self.plot.show_points(scene.points, scene.noise)
-        self.plot.name_axes(*scene.axes)
-        length = ruled(scene.kernel)
-        self.plot.rulers.show(length[1] if length else None, scene.noise)
-        self.invitation.setVisible(not len(scene.points))
+        """The points and the handles; what is believed follows with an answer."""
+        if scene.points.inputs != self._inputs:
+            self._inputs = scene.points.inputs
+            self._turn()
+        if self._inputs == 1:
+            self.function.show_scene(scene)
+        else:
+            self.surface.show_points(scene.points, 0.0 if scene.likelihood == "classes" else scene.noise)
+            self.surface.name_axes(*scene.axes)
 
-    def show_answer(self, answer: Answer, x: Array) -> None:
-        """Mean, bands and samples of a posterior over x [m]."""
-        self._shown = (x, answer.prediction, answer.prior)
-        self._spread, self._prior = answer.spread, answer.prior_spread
-        self._draw()
+    def show_answer(self, answer: Answer, question: Question) -> None:
+        """Mean, bands and samples of a posterior where the question wanted them."""
+        if question.grid.shape[1] == 1:
+            self.function.show_answer(answer, question.grid[:, 0])
+            return
+        mean = answer.prediction.mean
+        if isinstance(answer.found, Classifier):
+            mean = answer.found.probability(question.grid)
+        self._show_surface(question.grid, mean, answer.prediction.variance)
 
-    def show_pulled(self, pulled: Pulled, x: Array) -> None:
+    def show_pulled(self, pulled: Pulled, pull: Pull) -> None:
         """The posterior while a point is dragged."""
-        self.plot.settle()
-        moved = Prediction(pulled.moved.mean, pulled.moved.variance)
-        prior = self._shown[2] if self._shown is not None and len(self._shown[0]) == len(x) else moved
-        self._shown = (x, moved, prior)
-        if pulled.spread is not None:
-            self._spread = pulled.spread
-        self._draw()
+        grid = pull.taken.question.grid
+        if grid.shape[1] == 1:
+            self.function.show_pulled(pulled, pull)
+        else:
+            self.surface.settle()
+            self._show_surface(grid, pulled.moved.mean, pulled.moved.variance)
 
     def set_view(self, view: View) -> None:
         """Draw other bands or samples of what is known."""
-        self.view = view
-        if not view.moving:
-            self._angle = 0.0
-        self._draw()
-        self._run_clock()
-
-    def _draw(self) -> None:
-        if self._shown is None:
-            return
-        x, found, prior = self._shown
-        plot, extra = self.plot, self._noise**2 if self.view.noisy else 0.0
-        plot.posterior.show(x, found.mean, np.sqrt(found.variance + extra), self.view.multiples)
-        plot.prior.set_visible(self.view.prior)
-        if self.view.prior:
-            plot.prior.show(x, prior.mean, np.sqrt(prior.variance + extra), self.view.multiples[:1])
-        self._draw_samples()
-
-    def _draw_samples(self) -> None:
-        for belief, spread, wanted in (
-            (self.plot.posterior, self._spread, True),
-            (self.plot.prior, self._prior, self.view.prior),
-        ):
-            if spread is None or not wanted or not self.view.samples:
-                belief.show_samples(np.empty(0), np.empty((0, 0)))
-                continue
-            z = turned(self.view.seed, len(spread.x), MOST_SAMPLES, self._angle)[:, : self.view.samples]
-            belief.show_samples(spread.x, spread.mean[:, None] + spread.root @ z)
-
-    # --- motion ---
-
-    def _run_clock(self) -> None:
-        if self.view.moving and self.view.samples and self.isVisible():
-            self._clock.start()
-        else:
-            self._clock.stop()
-
-    def _turn(self) -> None:
-        self._angle = (self._angle + 2 * math.pi * FRAME_MS / 1000 / TURN_S) % (2 * math.pi)
-        self._draw_samples()
-
-    def showEvent(self, event: object) -> None:
-        super().showEvent(event)
-        self._run_clock()
-
-    def hideEvent(self, event: object) -> None:
-        super().hideEvent(event)
-        self._run_clock()
+        self.function.set_view(view)
 
     def close_down(self) -> None:
-        self._clock.stop()
+        """The panel closes."""
+        self.function.close_down()
+
+    def _show_surface(self, grid: Array, mean: Array, variance: Array) -> None:
+        shape = (answers.SIDES, answers.SIDES)
+        x1, x2 = grid[: answers.SIDES, 0], grid[:: answers.SIDES, 1]
+        self.surface.show_surface(x1, x2, mean.reshape(shape), np.sqrt(variance).reshape(shape))

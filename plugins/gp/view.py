@@ -13,7 +13,8 @@ MOST_SAMPLES, WIDEST = 20, 5.0
 class View:
     """`band`: half the width of the outer band in standard deviations (0: none); `inner`: whether the 1σ band shows
     inside a wider one; `samples`: how many functions are drawn, from `seed`; `moving`: whether they wander through
-    sample space; `noisy`: whether the band holds new observations (f + noise) rather than f."""
+    sample space; `noisy`: whether the band holds new observations (f + noise) rather than f; `loo`: whether it shows what all other
+    points predict of each."""
 
     band: float = 2.0
     inner: bool = True
@@ -22,6 +23,7 @@ class View:
     moving: bool = False
     prior: bool = False
     noisy: bool = False
+    loo: bool = False
 
     @property
     def multiples(self) -> tuple[float, ...]:

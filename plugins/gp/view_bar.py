@@ -60,12 +60,14 @@ class ViewBar(QWidget):
         self.again.clicked.connect(self._draw_again)
         self.prior = _toggle("curve", "Show the prior: what is believed before any point is seen", zones)
         self.noisy = _toggle("noise", "Band of new observations (f + noise) rather than of the function f", zones)
-        for toggle in (self.moving, self.prior, self.noisy):
+        self.loo = _toggle("compare", "Leave-one-out: what all other points predict of each, within 2σ", zones)
+        for toggle in (self.moving, self.prior, self.noisy, self.loo):
             toggle.toggled.connect(self._edited)
         parts: tuple[QWidget, ...] = (
-            self.undo, self.redo, fit, _gap(zones), self.band, self.noisy, self.prior, _gap(zones), self.samples,
+            self.undo, self.redo, fit, _gap(zones), self.band, self.noisy, self.prior, self.loo, _gap(zones), self.samples,
             self.again, self.moving,
         )  # fmt: skip
+        self._of_functions = parts[4:]
         for part in parts:
             zones.add_stage_tool(part)
         self.set_view(self._view)
@@ -83,12 +85,19 @@ class ViewBar(QWidget):
         if at < 0:
             self.band.setEditText(f"{view.band:g}σ band")
         self.samples.setValue(view.samples)
-        for toggle, on in ((self.moving, view.moving), (self.prior, view.prior), (self.noisy, view.noisy)):
+        for toggle, on in (
+            (self.moving, view.moving), (self.prior, view.prior), (self.noisy, view.noisy), (self.loo, view.loo)
+        ):  # fmt: skip
             toggle.setChecked(on)
         self.moving.setEnabled(view.samples > 0)
         self.again.setEnabled(view.samples > 0)
         self._quiet = False
         self.changed.emit(view)
+
+    def show_functions(self, shown: bool) -> None:
+        """Whether a function over one input is on show: what is drawn of it can be chosen only then."""
+        for part in self._of_functions:
+            part.setVisible(shown)
 
     def _edited(self) -> None:
         if self._quiet:
@@ -97,7 +106,7 @@ class ViewBar(QWidget):
         self.set_view(
             replace(
                 self._view, band=float(width), samples=self.samples.value(), moving=self.moving.isChecked(),
-                prior=self.prior.isChecked(), noisy=self.noisy.isChecked(),
+                prior=self.prior.isChecked(), noisy=self.noisy.isChecked(), loo=self.loo.isChecked(),
             )
         )  # fmt: skip
 

@@ -29,6 +29,8 @@ QPushButton[role="primary"]:focus { border: 2px solid $text; }
 QPushButton[role="primary"]:disabled { background: $pressed; border-color: $pressed; color: $disabled; }
 QPushButton[role="link"] { background: transparent; border: 1px solid transparent; color: $accent; padding: 4px 8px; font-weight: 600; }
 QPushButton[role="link"]:hover { background: $hover; } QPushButton[role="link"]:focus { border: 1px solid $focus; }
+QPushButton[role="row"] { background: transparent; border: 1px solid transparent; color: $text; text-align: left; padding: 3px 6px; }
+QPushButton[role="row"]:hover { background: $hover; } QPushButton[role="row"]:focus { border: 1px solid $focus; }
 QPushButton[role="danger"] { color: $error; border-color: $error; }
 
 QToolButton { border: 1px solid transparent; border-radius: 6px; padding: 4px; color: $text; background: transparent; }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-ExportKind = Literal["image", "plot", "animation", "table", "script"]
+ExportKind = Literal["image", "plot", "animation", "table", "script", "json"]
 
 
 class ExportError(Exception):
@@ -19,7 +19,7 @@ class Exportable:
 
     `produce` returns, by kind: image → Picture, uint8 array or PIL image; plot → a pyqtgraph PlotItem, PlotWidget or
     GraphicsLayout; animation → Animation or frames [N,H,W,3]; table → Table or a mapping column → values;
-    script → text.
+    script → text of a Python script; json → JSON text.
     """
 
     name: str

@@ -70,6 +70,8 @@ class ExportService:
                 return [csv, Format((".parquet",), "Parquet table", missing)]
             case "script":
                 return [Format((".py",), "Python script")]
+            case "json":
+                return [Format((".json",), "JSON")]
         raise ExportError(f"“{kind}” is no kind of export.")
 
     def filters(self, kind: ExportKind) -> str:
@@ -116,6 +118,8 @@ class ExportService:
                 (write_csv if suffix == ".csv" else write_parquet)(as_table(data), target)
             case "script":
                 write_script(data, target)
+            case "json":
+                write_text(target, data if data.endswith("\n") else data + "\n")
 
     def _picture(self, data: Any, target: Path) -> None:
         picture = data if isinstance(data, Picture) else Picture(data)

@@ -17,6 +17,7 @@ from scipy.special import expit, log_expit
 from studio.ml.gp.errors import BadData, BadKernel, GPError
 from studio.ml.gp.exact import Prediction
 from studio.ml.gp.factor import Factor
+from studio.ml.gp.formula import Gaussian
 from studio.ml.gp.jet import Array
 from studio.ml.gp.kernel import Pullback
 from studio.ml.gp.model import Data, Model
@@ -102,6 +103,12 @@ class Classifier:
         V = self.factor.half_solve((K * self.root).T)
         variance = self.model.kernel.diagonal(x) - np.einsum("ij,ij->j", V, V)
         return Prediction(self.model.mean(x) + K @ self.slope, np.maximum(variance, 0))
+
+    def at(self, x: Array) -> Gaussian:
+        """The joint distribution of f at points [m, d]."""
+        K = self.model.kernel(x, self.data.x)
+        V = self.factor.half_solve((K * self.root).T)
+        return Gaussian(self.model.mean(x) + K @ self.slope, self.model.kernel(x) - V.T @ V)
 
     def probability(self, x: Array) -> Array:
         """p(y = 1) at points [m, d], f's uncertainty averaged out (by quadrature)."""

@@ -23,11 +23,12 @@ CO2_KERNEL = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """name: for lists; story: what it is and where from; x_label, y_label with units; kernel: one to start from."""
+    """name: for lists; story: what it is and where from; x_labels (one for each input) and y_label with
+    units; kernel: one to start from."""
 
     name: str
     story: str
-    x_label: str
+    x_labels: tuple[str, ...]
     y_label: str
     kernel: str
     load: Callable[[], Data]
@@ -75,16 +76,16 @@ def diabetes() -> Data:
 
 
 DATASETS = (
-    Dataset("Mauna Loa CO2", "Monthly means of carbon dioxide in air, 1958-2001 (statsmodels)", "year", "CO2, ppm",
+    Dataset("Mauna Loa CO2", "Monthly means of carbon dioxide in air, 1958-2001 (statsmodels)", ("year",), "CO2, ppm",
             CO2_KERNEL, co2),
-    Dataset("Sunspots", "Yearly sunspot numbers, 1700-2008 (statsmodels)", "year", "sunspots",
+    Dataset("Sunspots", "Yearly sunspot numbers, 1700-2008 (statsmodels)", ("year",), "sunspots",
             "1000*RBF(30)*Periodic(11, 1) + 300*RationalQuadratic(2, 1) + White(100)", sunspots),
-    Dataset("Nile", "Annual flow at Aswan, 1871-1970; it drops when the dam is begun (statsmodels)", "year",
+    Dataset("Nile", "Annual flow at Aswan, 1871-1970; it drops when the dam is begun (statsmodels)", ("year",),
             "flow, 10^8 m^3", "ChangePoint(10000*RBF(30), 10000*RBF(30), 1898, 1) + White(15000)", nile),
-    Dataset("El Nino", "Monthly sea surface temperature, 1950-2010 (statsmodels)", "year", "temperature, C",
+    Dataset("El Nino", "Monthly sea surface temperature, 1950-2010 (statsmodels)", ("year",), "temperature, C",
             "4*RBF(100)*Periodic(1, 1) + RationalQuadratic(1, 1) + White(0.1)", elnino),
     Dataset("Diabetes", "Progression over body mass index and blood pressure, two inputs (scikit-learn)",
-            "body mass index, sd", "progression, sd", "RBF([2, 2]) + White(0.5)", diabetes),
+            ("body mass index, sd", "blood pressure, sd"), "progression, sd", "RBF([2, 2]) + White(0.5)", diabetes),
 )  # fmt: skip
 """What ships with the libraries, in the order in which to offer it."""
 

@@ -26,6 +26,7 @@ from studio.ml.gp.components import terms, white_variance
 from studio.ml.gp.errors import BadData, BadKernel
 from studio.ml.gp.exact import LOG_2PI, Prediction
 from studio.ml.gp.factor import Factor
+from studio.ml.gp.formula import Gaussian
 from studio.ml.gp.jet import Array
 from studio.ml.gp.model import Data, Model
 
@@ -118,6 +119,12 @@ class SparsePosterior:
         W = self.inner.half_solve(V)
         variance = self.model.kernel.diagonal(x) - np.einsum("ij,ij->j", V, V) + np.einsum("ij,ij->j", W, W)
         return Prediction(mean, np.maximum(variance, 0))
+
+    def at(self, x: Array) -> Gaussian:
+        """The joint distribution of f at points [m, d]."""
+        V = self.prior.half_solve(self.model.kernel(x, self.inducing).T)
+        W = self.inner.half_solve(V)
+        return Gaussian(self.model.mean(x) + V.T @ self.weights, self.model.kernel(x) - V.T @ V + W.T @ W)
 
     def gradient(self) -> Array:
         """d bound / d theta [p], in the order of the model's theta.

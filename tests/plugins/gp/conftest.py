@@ -61,7 +61,10 @@ def quiet(qtbot, panel) -> None:
     """Wait until nothing is asked or answered any more and every event has arrived."""
     engine, pump = panel.context.engine, panel.context.window.pump
     qtbot.waitUntil(
-        lambda: engine.wait_idle(0) and pump.watching() == 0 and not panel.desk.posterior.busy, timeout=LONG
+        lambda: engine.wait_idle(0)
+        and pump.watching() == 0
+        and not any(line.busy for line in (panel.desk.posterior, panel.desk.parts, panel.desk.slopes)),
+        timeout=LONG,
     )
 
 

@@ -70,4 +70,4 @@ def test_a_bundled_set_comes_with_its_model(qtbot, gp_room):
     quiet(qtbot, panel)
     scene = panel.document.scene
     assert scene.points.x[0, 0] == 1871 and scene.noise**2 == pytest.approx(15000) and scene.axes[0] == "year"
-    assert np.isfinite(panel.stage._shown[1].mean).all()
+    assert np.isfinite(panel.stage.function._shown[1].mean).all()

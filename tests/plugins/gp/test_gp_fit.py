@@ -145,7 +145,7 @@ def test_the_formula_holds_the_matrices_of_few_points(qtbot, gp_room):
         panel.hand.click(*place)
     quiet(qtbot, panel)
     panel.hand.move(0.4, 2.0)
-    scene, x = panel.document.scene, np.array([[panel._pointer]])
+    scene, x = panel.document.scene, np.array([panel._pointer])
     mean, covariance = conditional(joint(scene.model, scene.data, x), scene.points.y)
     text = panel.insight.formula.text()
     assert f"{mean[0]:.4g}" in text and f"{covariance[0, 0]:.4g}" in text
@@ -175,7 +175,7 @@ def test_a_cancelled_fit_leaves_the_document_as_it_was(qtbot, short):
     qtbot.waitUntil(lambda: not short.desk.pending(), timeout=LONG)
     quiet(qtbot, short)
     assert short.document.scene == before and short.controls.prior.noise.value() == before.noise
-    shown = short.stage._shown[1].mean
+    shown = short.stage.function._shown[1].mean
     assert np.abs(shown - Posterior.of(before.model, before.data).predict(short._question.grid).mean).max() < 1e-9
 
 

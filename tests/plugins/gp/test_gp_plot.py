@@ -14,7 +14,7 @@ from tests.plugins.gp.conftest import LONG, quiet
 
 def shown(panel):
     """The mean on the stage."""
-    return panel.stage._shown[1].mean
+    return panel.stage.function._shown[1].mean
 
 
 def true_mean(panel):
@@ -37,7 +37,7 @@ def test_clicks_add_points_and_the_mean_bends_through_them(three):
     pixel = max(three.stage.plot.canvas.unit())
     assert np.allclose(points.x[:, 0], [-2, 0, 2], atol=pixel) and np.allclose(points.y, [-1, 1, 0.5], atol=pixel)
     assert np.abs(shown(three) - true_mean(three)).max() < 1e-12
-    assert three.stage.invitation.isHidden()
+    assert three.stage.function.invitation.isHidden()
 
 
 def test_a_dragged_point_takes_the_mean_along_before_it_is_let_go(qtbot, three):
@@ -103,7 +103,7 @@ def test_a_box_chooses_and_the_chosen_move_together(qtbot, three):
     assert np.allclose(nudged.x[:2] - moved.x[:2], 2 * plot.canvas.unit()[0])
     hand.key(Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     hand.key(Qt.Key.Key_Delete)
-    assert len(three.document.scene.points) == 0 and not three.stage.invitation.isHidden()
+    assert len(three.document.scene.points) == 0 and not three.stage.function.invitation.isHidden()
     quiet(qtbot, three)
 
 
