@@ -97,7 +97,7 @@ class Insight:
         info = entry.info
         facts = {
             "Kind": KINDS[info.kind],
-            "Pictures": f"{info.size}×{info.size} pixels",
+            "Pictures": f"{info.size}×{info.size} pixels" if info.size else "none",
             "Opens in": self._panels(info.kind),
             "Parameters": f"{entry.parameters:,}" if entry.parameters else "listed after the first opening",
             "Stored as": ", ".join(entry.formats) or "–",
@@ -109,6 +109,8 @@ class Insight:
             facts["Classes"] = f"{len(info.classes):,}: {info.classes[0]}, …, {info.classes[-1]}"
         if info.words:
             facts["Words"] = f"{len(info.words):,}"
+        if info.length:
+            facts["Reads"] = f"up to {info.length:,} words"
         self.facts.set_facts(facts)
         if entry.parameters:
             single, half = entry.memory

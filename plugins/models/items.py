@@ -53,7 +53,8 @@ def _own(found: Inventory) -> Iterator[Item]:
         for entry in found.entries:
             info = entry.info
             if info.kind == kind:
-                details = f"{info.size}×{info.size} px, {size_text(entry.nbytes)}, {ORIGINS[entry.origin]}"
+                pixels = f"{info.size}×{info.size} px, " if info.size else ""
+                details = f"{pixels}{size_text(entry.nbytes)}, {ORIGINS[entry.origin]}"
                 yield Item(info.id, group, info.title, details, entry)
 
 

@@ -59,6 +59,9 @@ PANELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "upsample-inpaint": ("inpaint",),
         "clip": ("generate", "guidance"),
         "classifier": ("generate", "guidance"),
+        "vision": ("attention",),
+        "causal": ("attention",),
+        "encoder-decoder": ("attention",),
         "pipeline": ("generate", "inpaint"),
         "checkpoint": ("generate", "inpaint"),
     }

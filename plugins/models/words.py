@@ -20,6 +20,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "upsample-inpaint": "Up-sampling and inpainting",
         "clip": "CLIP",
         "classifier": "Classifier",
+        "vision": "Vision transformer",
+        "causal": "Text continued",
+        "encoder-decoder": "Text to text",
     }
 )
 """Kinds of models, in the order of the list."""

@@ -18,8 +18,10 @@ from studio.models.library.surveying import remembered
 from studio.resources import resource
 
 DRAWS = ("text2im", "class-conditional", "unconditional")
-KINDS = (*DRAWS, "upsample", "inpaint", "upsample-inpaint", "clip", "classifier")
-"""Kinds of models of the studio's own; those in DRAWS make a picture from a prompt, a class or nothing."""
+TEXT_ONLY = ("causal", "encoder-decoder")
+KINDS = (*DRAWS, "upsample", "inpaint", "upsample-inpaint", "clip", "classifier", "vision", *TEXT_ONLY)
+"""Kinds of models of the studio's own; those in DRAWS make a picture from a prompt, a class or nothing, those in
+TEXT_ONLY know no pictures."""
 EXTERNAL, TRANSFORMERS = "external", "transformers"
 """Kinds of the library: pipelines (diffusers folders and checkpoints in one file), and transformers folders."""
 _MAX_CONFIG = 4 << 20
@@ -41,7 +43,7 @@ class ModelInfo:
     """A model on this machine, as its config.json describes it.
 
     id: what a request names it by (the folder's name for bundled models, the whole path for others). size: pixels of
-    a side. words: what it was taught, empty when it does not say. length: how many words of a prompt it reads.
+    a side, 0 for a model without pictures. words: what it was taught, empty when it does not say. length: how many words of a prompt or text it reads.
     prompted: whether it takes a prompt at all. classes: what a classifier tells apart, and what a class-conditional
     model draws: there a prompt is one of them. A released checkpoint has its file (or folder of shards) as `folder`.
     family, abilities: of the library's models only ("sdxl"; "text2im", "image2image", "inpaint", or "causal", …).
@@ -141,11 +143,11 @@ def read_info(folder: Path, *, bundled: bool) -> ModelInfo | None:
             id=folder.name if bundled else str(folder),
             title=str(config.get("title") or config.get("name") or folder.name),
             folder=folder,
-            size=_size(config),
+            size=0 if kind in TEXT_ONLY else _size(config),
             words=tuple(str(word) for word in _table(config, "tokenizer").get("words", ())),
             phrases={str(k): str(v) for k, v in dict(_table(config, "tokenizer").get("phrases", {})).items()},
-            length=int(_table(config, "network").get("text_ctx", 0)),
-            prompted=kind not in ("classifier", "unconditional"),
+            length=int(_table(config, "network").get("length" if kind in TEXT_ONLY else "text_ctx", 0)),
+            prompted=kind not in ("classifier", "unconditional", "vision", *TEXT_ONLY),
             kind=kind,
             classes=tuple(str(name) for name in config.get("classes", ())),
         )

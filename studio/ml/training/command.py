@@ -60,7 +60,7 @@ def _run(name: str, recipe: Recipe, folder: Path, out: Path | None, world: World
             facts = {
                 "Recipe": f"`glassbox train {name} --steps {recipe.settings.steps}`: {recipe.about}.\n\n"
                 f"Settings: `{recipe.settings.model_dump_json()}`",
-                "Training": f"{recipe.settings.steps * recipe.settings.batch:,} pictures in {event.seconds / 60:.0f} minutes on "
+                "Training": f"{recipe.settings.steps * recipe.settings.batch:,} examples in {event.seconds / 60:.0f} minutes on "
                 f"{_device_name(world)}, {world.size} process(es), torch {torch.__version__}; the moving average of the weights is kept.",
             }
             task.export(event.network, out or folder / "model", facts)
@@ -71,7 +71,7 @@ def _report(event: TrainEvent, folder: Path) -> None:
     if isinstance(event, TrainStep):
         left = (event.total - event.step) / max(event.rate, 1e-9)
         numbers = "  ".join(f"{key} {value:.4f}" for key, value in event.metrics.items())
-        print(f"{event.step}/{event.total}  {numbers}  {event.rate:.1f} pictures/s", flush=True)
+        print(f"{event.step}/{event.total}  {numbers}  {event.rate:.1f} examples/s", flush=True)
         line = {"step": event.step, "time": time.time(), "rate": event.rate, **event.metrics, "steps_left_per_rate": left}
         with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
