@@ -13,6 +13,7 @@
     samples       posterior_samples and Pathwise: the same seed is the same function, however the points move
     calculus, components                                      slopes, integrals; a sum of kernels taken apart
     sparse        SGPR to 10^5 points; spread chooses inducing points
+    translation, stochastic                                   SVGP through GPyTorch (optional) to 10^6: train
     classification, student                                   labels (Classifier) and heavy tails (StudentPosterior)
     datasets      what statsmodels and scikit-learn carry
     threads       one BLAS thread for answers that must not wait
