@@ -1,0 +1,133 @@
+"""Parameters by formula beside those counted, and what is left over."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from studio.ml.anatomy.counting import Count, Line
+from studio.ml.anatomy.examining import Anatomy
+from studio.ui.theme import theme
+from studio.ui.tokens import SPACE_M, SPACE_S
+from studio_plugins.anatomy.words import full, percent
+
+COLUMNS = ("Part", "Formula", "With numbers", "By formula", "Counted", "Difference")
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class CountsPage(QWidget):
+    """A line a part; layers once, with how many of them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shown: Count | None = None
+        self._title = QLabel(self)
+        self._title.setProperty("tone", "title")
+        self._title.setWordWrap(True)
+        self._words = QLabel(self)
+        self._words.setWordWrap(True)
+        self._words.setProperty("tone", "muted")
+        self.view = QTreeWidget(self)
+        self.view.setColumnCount(len(COLUMNS))
+        self.view.setHeaderLabels(list(COLUMNS))
+        self.view.setUniformRowHeights(True)
+        self.view.setAlternatingRowColors(True)
+        self.view.setAccessibleName("Parameters by formula and counted")
+        header = self.view.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((0, 230), (1, 150), (3, 118), (4, 118), (5, 84)):
+            self.view.setColumnWidth(column, width)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_S)
+        layout.setSpacing(SPACE_S)
+        for widget, stretch in ((self._title, 0), (self._words, 0), (self.view, 1)):
+            layout.addWidget(widget, stretch)
+
+    def show_anatomy(self, anatomy: Anatomy) -> None:
+        """Another model."""
+        count = anatomy.count
+        title, words = verdict(anatomy)
+        self._title.setText(title)
+        self._words.setText(words)
+        if count is self._shown:
+            return
+        self._shown = count
+        self.view.clear()
+        for where in dict.fromkeys(line.where for line in count.lines):
+            self._add_group(where, [line for line in count.lines if line.where == where], anatomy)
+        total = QTreeWidgetItem(["all parameters", "", "", full(count.explained), full(count.total), full(count.residual)])
+        self._style(total, bold=True)
+        self.view.addTopLevelItem(total)
+
+    def words(self) -> str:
+        """The sentences above the table."""
+        return f"{self._title.text()} {self._words.text()}"
+
+    def cells(self) -> list[list[str]]:
+        """The table as texts."""
+        found = []
+        for i in range(self.view.topLevelItemCount()):
+            group = self.view.topLevelItem(i)
+            for item in (group, *(group.child(j) for j in range(group.childCount()))):
+                found.append([item.text(column) for column in range(len(COLUMNS))])
+        return found
+
+    def _add_group(self, where: str, lines: list[Line], anatomy: Anatomy) -> None:
+        stack = next((stack for stack in anatomy.stacks if stack.name == where), None)
+        counted = sum(line.times * line.counted for line in lines)
+        expected = sum(line.times * line.expected for line in lines if line.expected is not None)
+        name = f"{where}: {stack.layers} layers of {full(stack.block.parameters)}" if stack is not None else "beside the layers"
+        if stack is not None and not stack.known:
+            name = f"{where}: {stack.layers} layers"
+        group = QTreeWidgetItem([name, "", "", full(expected), full(counted), full(counted - expected)])
+        self._style(group, bold=True)
+        self.view.addTopLevelItem(group)
+        for line in lines:
+            times = f"   × {line.times}" if line.times > 1 else ""
+            item = QTreeWidgetItem(
+                [f"{line.part}{times}", line.symbols or "other: no formula", line.numbers, _number(line.expected), full(line.counted),
+                 _number(line.counted if line.difference is None else line.difference)]
+            )  # fmt: skip
+            item.setToolTip(0, line.part)
+            item.setToolTip(2, line.numbers)
+            self._style(item)
+            if line.difference or line.difference is None:
+                item.setForeground(5, theme().color("warning"))
+            group.addChild(item)
+        group.setExpanded(where != "rest" or len(lines) < 16)
+
+    def _style(self, item: QTreeWidgetItem, *, bold: bool = False) -> None:
+        for column in range(len(COLUMNS)):
+            if column >= 3:
+                item.setTextAlignment(column, _RIGHT)
+            if bold:
+                font = item.font(column)
+                font.setBold(True)
+                item.setFont(column, font)
+
+
+def verdict(anatomy: Anatomy) -> tuple[str, str]:
+    """Whether the formulas explain the model, in words."""
+    count = anatomy.count
+    if not anatomy.stacks:
+        return (
+            f"{full(count.total)} parameters",
+            "No layers that attend were found here, so there is no formula to compare with. The tree shows where they are.",
+        )
+    if count.residual == 0:
+        names = ", ".join(dict.fromkeys(stack.family for stack in anatomy.stacks))
+        return (
+            f"{full(count.total)} parameters, all of them explained",
+            f"The formulas of this family ({names}) give every parameter of every layer; the difference is exactly 0.",
+        )
+    share = percent(abs(count.residual) / max(1, count.total))
+    return (
+        f"{full(count.total)} parameters, {full(count.residual)} of them ({share}) are other",
+        "This family is not one of those whose formulas are known here. Attention and feed-forward are assumed to be the "
+        "plain ones of its configuration; whatever differs is counted, and no formula is claimed for it.",
+    )
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else full(value)
