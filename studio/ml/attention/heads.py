@@ -65,17 +65,13 @@ class FinalNorm:
 
 def judged(model: Any, kind: Kind, given: Mapping[str, Tensor], states: Tensor, places: list[int] | None) -> Tensor:
     """Answers [n, A, V] to states [n, T, D]. places: of the gaps in the text; None for models that fill none."""
-    from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling, Seq2SeqModelOutput
+    from transformers.modeling_outputs import BaseModelOutput
 
     stack = stack_of(model, kind)
-    pooler = getattr(stack, "pooler", None)
+    pooler = getattr(stack, "pooler", None) if kind in ("encoder", "vision") else None
 
     def instead(*_: Any, **__: Any) -> Any:
-        if kind == "encoder-decoder" and stack is model.base_model:
-            return Seq2SeqModelOutput(last_hidden_state=states)
-        if kind in ("encoder", "vision") and pooler is not None:
-            return BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=pooler(states))
-        return BaseModelOutput(last_hidden_state=states)
+        return _Output(states, None if pooler is None else pooler(states))
 
     count = len(states)
     if kind == "encoder-decoder":
@@ -95,3 +91,19 @@ def judged(model: Any, kind: Kind, given: Mapping[str, Tensor], states: Tensor, 
     if logits.dim() == 2:
         return logits[:, None]
     return logits[:, places or []]
+
+
+class _Output:
+    """What a head finds of the layers' output: the states, what a pooler makes of them, and None for all else."""
+
+    def __init__(self, states: Tensor, pooled: Tensor | None) -> None:
+        self.last_hidden_state, self.pooler_output = states, pooled
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return None
+
+    def __getitem__(self, place: int | slice) -> Any:
+        parts = [self.last_hidden_state] if self.pooler_output is None else [self.last_hidden_state, self.pooler_output]
+        return tuple(parts[place]) if isinstance(place, slice) else parts[place]

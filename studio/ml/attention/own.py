@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from studio.ml.attention.errors import TooLong, WrongInput
+from studio.ml.attention.errors import NotForThisModel, TooLong, WrongInput
 from studio.ml.attention.listening import Call, Listener
 from studio.ml.attention.subject import Prepared, Ran, Subject
 from studio.ml.attention.values import Asked, Fit, Kind, Reading, SiteKind, Takes, Token
@@ -48,7 +48,7 @@ def open_own(place: Path, *, device: str = "cpu") -> Subject:
     return OwnEncoderDecoder(load_encoder_decoder(place, device=device))
 
 
-class _Own(Subject):
+class OwnModel(Subject):
     """What they share. tokenizer: of those that read."""
 
     tokenizer: TextTokenizer
@@ -59,6 +59,11 @@ class _Own(Subject):
 
     def names(self) -> Mapping[int, str]:
         return self._names
+
+    @property
+    def size(self) -> tuple[int, int]:
+        found = [module for module in self.model.modules() if isinstance(module, MultiHeadAttention)]
+        return len(found), max(module.heads for module in found)
 
     @contextmanager
     def heard(self, listener: Listener) -> Iterator[None]:
@@ -95,13 +100,7 @@ class _Own(Subject):
     def _read(self, text: str, name: str, *, start: bool, end: bool, fit: Fit = "refuse") -> tuple[list[int], Reading]:
         """Ids and their Reading. Raises WrongInput for unknown words alone, TooLong."""
         assert self.context is not None
-        found = self.tokenizer.encode(text, start=start, end=end)
-        if len(found) == int(start) + int(end) and text.strip():
-            raise WrongInput(f"This model knows none of these words: {', '.join(found.unknown[:5])}. Its help lists those it knows.")
-        tokens = [
-            Token(piece, token, *(span if span[1] > span[0] else (-1, -1)), special=token in (START, END))
-            for token, piece, span in zip(found.ids, found.pieces, found.offsets, strict=True)
-        ]
+        tokens = list(self.whole(text, name, start=start, end=end).tokens)
         if len(tokens) > self.context:
             if fit == "refuse":
                 raise TooLong(
@@ -110,6 +109,18 @@ class _Own(Subject):
                 )  # fmt: skip
             tokens = tokens[: self.context] if fit == "start" else tokens[:1] + tokens[len(tokens) - self.context + 1 :]
         return [token.id for token in tokens], Reading(name, tuple(tokens), text, offsets="exact")
+
+    def whole(self, text: str, name: str = "text", *, start: bool = True, end: bool = False) -> Reading:
+        if "text" not in self.takes:
+            raise NotForThisModel(f"{self.title} reads no text.")
+        found = self.tokenizer.encode(text, start=start, end=end)
+        if len(found) == int(start) + int(end) and text.strip():
+            raise WrongInput(f"This model knows none of these words: {', '.join(found.unknown[:5])}. Its help lists those it knows.")
+        tokens = [
+            Token(piece, token, *(span if span[1] > span[0] else (-1, -1)), special=token in (START, END))
+            for token, piece, span in zip(found.ids, found.pieces, found.offsets, strict=True)
+        ]
+        return Reading(name, tuple(tokens), text, offsets="exact")
 
     def longer(self, prepared: Prepared, token: int) -> Prepared:
         name = "ids" if self.kind == "causal" else "target"
@@ -129,7 +140,7 @@ class _Own(Subject):
             raise WrongInput("The text is empty. Type a sentence first.")
 
 
-class OwnCausal(_Own):
+class OwnCausal(OwnModel):
     """A bundled causal model."""
 
     def __init__(self, own: CausalModel) -> None:
@@ -163,7 +174,7 @@ class OwnCausal(_Own):
         return (states @ self._net.embedding.T)[:, -1:]
 
 
-class OwnEncoderDecoder(_Own):
+class OwnEncoderDecoder(OwnModel):
     """A bundled encoder-decoder."""
 
     def __init__(self, own: EncoderDecoderModel) -> None:
@@ -199,7 +210,7 @@ class OwnEncoderDecoder(_Own):
         return (states @ self._net.embedding.T)[:, -1:]
 
 
-class OwnVision(_Own):
+class OwnVision(OwnModel):
     """A bundled vision transformer."""
 
     def __init__(self, own: VisionModel) -> None:

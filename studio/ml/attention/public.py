@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from studio.ml.attention.capture import require_memory
-from studio.ml.attention.errors import TooLong, WrongInput
+from studio.ml.attention.errors import NotForThisModel, TooLong, WrongInput
 from studio.ml.attention.folder import Folder
 from studio.ml.attention.handed import HandedWeights
 from studio.ml.attention.heads import FinalNorm, judged
@@ -74,6 +74,11 @@ class PublicModel(Subject):
         self._require_room(len(asked.ids))
         return list(asked.ids), read_ids(self.tokenizer, asked.ids, name, text=asked.text)
 
+    def whole(self, text: str) -> Reading:
+        if self.tokenizer is None:
+            raise NotForThisModel(f"{self.title} reads no text.")
+        return read_text(self.tokenizer, text, "text", limit=None)[1]
+
     def _prepare_pair(self, asked: Asked) -> Prepared:
         captions = asked.captions or ((asked.text,) if asked.text else ())
         if not captions or not all(caption.strip() for caption in captions):
@@ -128,7 +133,7 @@ class PublicModel(Subject):
             given["logits_to_keep"] = 1
         handed = None if self.functional else HandedWeights(self.made, listener, self._names)
         if handed is not None:
-            require_memory(max(v.shape[1] for v in given.values() if isinstance(v, Tensor)), *self._size())
+            require_memory(max(v.shape[1] for v in given.values() if isinstance(v, Tensor)), *self.size)
         norm = FinalNorm(self.made, self.kind) if states else None
         with ExitStack() as stack:
             stack.enter_context(listening(listener))
@@ -211,9 +216,13 @@ class PublicModel(Subject):
         several = getattr(self.made.config, "problem_type", None) == "multi_label_classification"
         return "sigmoid" if several or self.folder.model_type.startswith("siglip") else "softmax"
 
-    def _size(self) -> tuple[int, int]:
-        config = self.made.config
-        return config.num_hidden_layers, config.num_attention_heads
+    @property
+    def size(self) -> tuple[int, int]:
+        shapes = [self.made.config]
+        if self.kind == "clip":
+            shapes = [self.made.config.text_config, self.made.config.vision_config]
+        layers = sum(_number(shape, "num_hidden_layers", "encoder_layers", "num_layers") for shape in shapes)
+        return layers * (3 if self.kind == "encoder-decoder" else 1), max(_number(shape, "num_attention_heads", "num_heads") for shape in shapes)
 
     def _put(self, tensor: Tensor) -> Tensor:
         tensor = tensor.to(next(self.made.parameters()).dtype) if tensor.is_floating_point() else tensor
@@ -239,6 +248,12 @@ def _encoded(out: Any) -> Any:
     from transformers.modeling_outputs import BaseModelOutput
 
     return BaseModelOutput(last_hidden_state=last)
+
+
+def _number(config: Any, *names: str) -> int:
+    """A whole number of a configuration by the first name that it has; of a list (Swin) the largest."""
+    found = next((value for value in (getattr(config, name, None) for name in names) if value is not None), 1)
+    return max(found) if isinstance(found, list | tuple) else int(found)
 
 
 def context_of(config: Any, tokenizer: Any) -> int | None:

@@ -68,12 +68,21 @@ class Subject(ABC):
         return sum(held.nbytes for held in (*self.model.parameters(), *self.model.buffers()))
 
     @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """(attentions, heads of each), about: to reckon memory before anything is computed."""
+
+    @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
     @abstractmethod
     def prepare(self, asked: Asked) -> Prepared:
         """Read. Raises WrongInput, TooLong."""
+
+    @abstractmethod
+    def whole(self, text: str) -> Reading:
+        """A text of any length as tokens. Raises WrongInput, and NotForThisModel for models that read no text."""
 
     @abstractmethod
     def run(self, prepared: Prepared, listener: Listener, *, states: bool = False, cache: bool = False) -> Ran:
