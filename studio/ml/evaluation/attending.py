@@ -13,7 +13,7 @@ from studio.ml.nn.attention import MultiHeadAttention, attention_weights
 
 @contextmanager
 def watched(network: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """The last attention map [B, H, T_q, T_k] of every `MultiHeadAttention` by its name, as the network computes them."""
+    """The last attention map [B, H, T_q, T_k] of every `MultiHeadAttention` by name, as the network computes them."""
     maps: dict[str, Tensor] = {}
     named = [(name, module) for name, module in network.named_modules() if isinstance(module, MultiHeadAttention)]
     before = [module.attend for _, module in named]
@@ -42,9 +42,10 @@ def previous_token_score(weights: Tensor) -> Tensor:
 
 
 def induction_score(weights: Tensor, period: int) -> Tensor:
-    """How much each head looks at what followed the last time (Olsson et al. 2022, arXiv 2209.11895): [B, H, T, T] -> [H].
+    """How much each head looks at what followed the last time (Olsson et al. 2022, arXiv 2209.11895).
 
-    For texts whose tokens repeat with a period: mean weight on the token `period - 1` before, over the repeated part.
+    [B, H, T, T] -> [H]. For texts whose tokens repeat with a period: mean weight on the token `period - 1` before, over
+    the repeated part.
     """
     return weights.diagonal(1 - period, dim1=-2, dim2=-1)[..., 1:].mean(dim=(0, 2))
 

@@ -88,7 +88,7 @@ def told_again(model: CausalModel, asked: Sequence[stories.Story]) -> NDArray[np
 
 
 def head_scores(model: CausalModel, count: int = 64) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Previous-token and induction scores [H] of each attention, on random words told twice (a text without any sense)."""
+    """Previous-token and induction scores [H] of each attention, on random words and marks said twice."""
     rng = np.random.default_rng(SEED)
     words = rng.integers(END + 1, model.tokenizer.size, (count, PERIOD))
     ids = np.concatenate([np.full((count, 1), START), words, words], axis=1)
@@ -107,8 +107,9 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     config = parse_config(folder, StoryModelConfig)
     model = load_causal(folder)
     vocabulary = Vocabulary(config.vocabulary.nouns, config.vocabulary.backgrounds, config.mix)
-    yield f"{options.count} fresh stories a figure, fixed seeds. The rules that make the stories give each its probability, so the least "
-    yield "possible perplexity on the same stories is known; what the model is above it is KL(rules || model), with its 95 % interval."
+    yield f"{options.count:,} fresh stories a figure, fixed seeds. The rules that make the stories give each its probability, so"
+    yield "the least possible perplexity on the same stories is known; what the model is above it is KL(rules || model),"
+    yield "with its 95 % interval."
     yield ""
     yield "| stories | perplexity a token | least possible | nats a story above it |"
     yield "|---|---|---|---|"
@@ -123,7 +124,8 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     yield "|---|---|"
     yield f"| {share(again)} |"
     yield ""
-    yield f"Heads, on {PERIOD} random words told twice (mean weight; an even look at all earlier tokens would be about {1 / PERIOD:.2f}):"
+    yield f"Heads, on {PERIOD} random words told twice (mean weight; an even look at all tokens so far would be about"
+    yield f"{1 / (1.5 * PERIOD):.2f}):"
     yield ""
     previous, induction = head_scores(model)
     for what, scores in (("the token before", previous), ("what followed the last time (induction)", induction)):

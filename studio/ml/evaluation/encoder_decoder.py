@@ -1,4 +1,4 @@
-"""Whether an encoder-decoder tells captions from the other side, and whether its cross-attention looks where it should."""
+"""Whether an encoder-decoder tells captions from the other side, and where its cross-attention looks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class ParaphraseConfig(EncoderDecoderModelConfig):
     mix: dict[Kind, float]
 
 
-def pairs(vocabulary: Vocabulary, count: int, scenes: int, *, held: bool = False, kind: Kind | None = None) -> list[Pair]:
+def pairs(
+    vocabulary: Vocabulary, count: int, scenes: int, *, held: bool = False, kind: Kind | None = None
+) -> list[Pair]:
     """Fresh texts of so many scenes and what they become; with `held`, of combinations held out from training."""
     made = []
     for i in range(count):
@@ -69,14 +71,15 @@ def looks_across(model: EncoderDecoderModel, asked: Sequence[Pair], nouns: Colle
 
 
 def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
-    """Tables in Markdown: exact matches with 95 % intervals, and what cross-attention looks at. `options.count` texts a figure.
+    """Tables in Markdown: exact matches with 95 % intervals, where cross-attention looks. `options.count` texts a figure.
 
     Raises WeightsError.
     """
     config = parse_config(folder, ParaphraseConfig)
     model = load_encoder_decoder(folder)
     vocabulary = Vocabulary(config.vocabulary.nouns, config.vocabulary.backgrounds, config.mix)
-    yield f"{options.count} fresh texts a figure, fixed seeds, 95 % intervals. Right means the same from the first word to the end."
+    yield f"{options.count:,} fresh texts a figure, fixed seeds, 95 % intervals. Right means the same from the first word to"
+    yield "the end."
     yield ""
     yield "| texts | rewritten exactly | interval |"
     yield "|---|---|---|"
@@ -89,6 +92,6 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     scores = looks_across(model, pairs(vocabulary, min(options.count, 200), 1, kind="relation"), vocabulary.nouns)
     name, head, score = strongest(scores)
     yield (
-        f"Cross-attention: before it writes a noun, `{name}` head {head} looks most at that noun in the source in {score:.0%} of cases "
-        f"(captions of a relation)."
+        f"Cross-attention: before it writes a noun, `{name}` head {head} looks most at that noun in the source in "
+        f"{score:.0%} of cases (captions of a relation)."
     )

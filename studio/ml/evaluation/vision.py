@@ -1,4 +1,4 @@
-"""What a vision transformer of emoji scenes names rightly, beside its variant with other places where that lies next to it."""
+"""What a vision transformer of emoji scenes names rightly, beside its variant with other places if that lies beside it."""
 
 from __future__ import annotations
 
@@ -80,10 +80,11 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     if beside.is_dir():
         models["2d"] = load_vit(beside)
         if any(other.classes != config.classes for other in models.values()):
-            raise BadModelFolder(f"The models in {folder} and {beside} tell different things apart; they cannot be compared.")
+            text = f"The models in {folder} and {beside} tell different things apart; they cannot be compared."
+            raise BadModelFolder(text)
     vocabulary = scenes.Vocabulary(config.vocabulary.nouns, config.vocabulary.backgrounds)
-    yield f"{options.count} fresh scenes a figure, the same for all models, fixed seeds, 95 % intervals; guessing would be "
-    yield f"right {1 / len(config.classes):.1%} of the time. Held out: combinations of noun and background never seen in training."
+    yield f"{options.count:,} fresh scenes a figure, the same for all models, fixed seeds, 95 % intervals; guessing would be"
+    yield f"right {1 / len(config.classes):.1%} of the time. Held out: noun and background never seen together in training."
     yield ""
     yield "| scenes | " + " | ".join(f"{places[0]}-D places | interval" for places in models) + " |"
     yield "|---" * (1 + 2 * len(models)) + "|"
@@ -108,7 +109,8 @@ def compared(row: Hits, grid: Hits) -> str:
     chance = float(binomtest(row_only, row_only + grid_only).pvalue) if row_only + grid_only else 1.0
     likely = f"of {chance:.2f}" if chance >= 0.01 else "below 0.01" if chance >= 0.001 else "below 0.001"
     return (
-        f"1-D against 2-D places, trained on the same pictures for as many steps with the same seed: of {row.size:,} pictures, {row_only} "
-        f"are named rightly with 1-D places only, {grid_only} with 2-D places only; if both were equally good, a difference as large would "
-        f"come up with a probability {likely}. One training of each: how much another seed would change is not measured."
+        "1-D against 2-D places, trained on the same pictures for as many steps with the same seed: of "
+        f"{row.size:,} pictures, {row_only} are named rightly with 1-D places only, {grid_only} with 2-D places only; "
+        f"if both were equally good, a difference as large would come up with a probability {likely}. That is about "
+        "these two trainings: another seed gives another pair."
     )

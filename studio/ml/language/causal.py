@@ -83,10 +83,10 @@ class CausalModel:
     def writing(
         self, ids: Sequence[int], pick: Pick = likeliest, cache: list[LayerCache] | None = None
     ) -> Iterator[tuple[int, Tensor]]:
-        """Write on after `ids` (at least one): each next token and the logits [V] it was picked from, up to the end token.
+        """Write on after `ids` (at least one): each next token and the logits [V] it was picked from, to the end token.
 
-        Only the new token is computed each time: `cache` remembers the rest, and may be looked at. Stops where the model
-        can read no further. Raises TextTooLong when `ids` have no room.
+        Only the new token is computed each time: `cache` remembers the rest, and may be looked at. Stops where the
+        model can read no further. Raises TextTooLong when `ids` have no room.
         """
         cache = new_cache(self.net.config.transformer.layers) if cache is None else cache
         new = list(ids)
@@ -117,7 +117,8 @@ def load_causal(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch
     except (ValidationError, ValueError, TypeError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error
     if tokenizer.size != shape.vocabulary:
-        raise BadModelFolder(f"config.json in {folder} has {tokenizer.size} tokens for a network of {shape.vocabulary}.")
+        text = f"config.json in {folder} has {tokenizer.size} tokens for a network of {shape.vocabulary}."
+        raise BadModelFolder(text)
     files = weight_files(folder)
     load_into(net, files, device=device, dtype=dtype)
     net.eval().requires_grad_(False)

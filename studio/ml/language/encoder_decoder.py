@@ -25,7 +25,7 @@ from studio.ml.nn.stacks import EncoderDecoder, new_cache, read
 
 
 class EncoderDecoderConfig(BaseModel):
-    """Shape of an encoder-decoder: most tokens of either text, number of ids, the layers of both halves (of one width)."""
+    """Shape of an encoder-decoder: most tokens of either text, number of ids, layers of both halves (of one width)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -143,7 +143,8 @@ def load_encoder_decoder(
     except (ValidationError, ValueError, TypeError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error
     if tokenizer.size != shape.vocabulary:
-        raise BadModelFolder(f"config.json in {folder} has {tokenizer.size} tokens for a network of {shape.vocabulary}.")
+        text = f"config.json in {folder} has {tokenizer.size} tokens for a network of {shape.vocabulary}."
+        raise BadModelFolder(text)
     files = weight_files(folder)
     load_into(net, files, device=device, dtype=dtype)
     net.eval().requires_grad_(False)

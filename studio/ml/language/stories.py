@@ -1,8 +1,9 @@
 """Short stories about emoji scenes, each with its probability: what a small language model can learn, and no more.
 
 A story tells one or two scenes, then facts about each that follow from it, then perhaps tells them again; or it lists
-things, then perhaps lists them again. So the next word often depends on one far back. Every random choice is counted:
-each text comes about in one way only, so its probability is known, and with it the least loss a model can have.
+things, or words without any sense, and then perhaps the same again. So the next word often depends on one far back.
+Every random choice is counted: each text comes about in one way only, so its probability is known, and with it the least
+loss a model can have.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from studio.ml.data.scenes import RELATIONS, Kind, Placed, Relation, Scene, Voca
 
 T = TypeVar("T")
 
-LISTS = 0.3
-"""Share of the stories that list things."""
+LISTS, NONSENSE = 0.25, 0.2
+"""Shares of the stories that list things, and of those that say words without sense; the others tell scenes."""
 LENGTHS = (3, 4, 5, 6, 7, 8)
+WORD_COUNTS = tuple(range(4, 13))
 LIST_AGAIN, STORY_AGAIN = 0.8, 0.5
 MOST_FACTS = 3
 _OPENINGS = ("{what} on a {colour} background", "a picture of {what} on {colour}")
 INVERSE: dict[Relation, Relation] = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 _SIZES = {"": 0.5, "small": 0.25, "large": 0.25}
-_OWN_WORDS = ". , : ? first then again i see the is are what all there"
+_OWN_WORDS = ". , : ? first then again i see the is are what all there say"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def story(rng: np.random.Generator, vocabulary: Vocabulary, *, held: bool = Fals
     choices = Choices(rng)
     if choices.happens(LISTS):
         text = _list(choices, vocabulary)
+    elif choices.happens(NONSENSE / (1 - LISTS)):
+        text = _nonsense(choices, vocabulary)
     else:
         text = _scenes(choices, vocabulary, held)
     return Story(text, choices.log_probability)
@@ -83,6 +87,13 @@ def words(vocabulary: Vocabulary) -> list[str]:
 def _list(choices: Choices, vocabulary: Vocabulary) -> str:
     things = ", ".join(article(choices.among(vocabulary.nouns)) for _ in range(choices.among(LENGTHS)))
     return f"i see {things}." + (f" again: {things}." if choices.happens(LIST_AGAIN) else "")
+
+
+def _nonsense(choices: Choices, vocabulary: Vocabulary) -> str:
+    """Only looking back helps to say these words again: nothing else tells what follows which."""
+    known = captions.words(vocabulary)
+    said = " ".join(choices.among(known) for _ in range(choices.among(WORD_COUNTS)))
+    return f"say {said}." + (f" again: {said}." if choices.happens(LIST_AGAIN) else "")
 
 
 def _scenes(choices: Choices, vocabulary: Vocabulary, held: bool) -> str:

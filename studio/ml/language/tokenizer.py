@@ -17,8 +17,10 @@ _WORD = r"[^\W_]+|[.,:?]"
 
 @dataclass(frozen=True)
 class Encoding:
-    """A text as tokens. offsets: start and end (exclusive) of each in the characters of the text, equal for start and end
-    tokens, the same twice where one word stands for two. unknown: words the model never saw, left out of the tokens.
+    """A text as tokens.
+
+    offsets: start and end (exclusive) of each in the characters of the text, equal for start and end tokens, the same
+    twice where one word stands for two. unknown: words the model never saw, left out of the tokens.
     """
 
     ids: tuple[int, ...]
@@ -31,7 +33,7 @@ class Encoding:
 
 
 class TextTokenizer:
-    """Words and punctuation to whole numbers; `phrases` maps what people type (an alias) to the words the model knows."""
+    """Words and punctuation to whole numbers; `phrases` maps what people type (an alias) to words the model knows."""
 
     def __init__(self, words: Sequence[str], phrases: Mapping[str, str] | None = None) -> None:
         self.words = tuple(words)

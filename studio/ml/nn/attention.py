@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 @dataclass
 class KeyValues:
-    """What one attention remembers between calls: keys and values [B, H, T, d] of the tokens read, None at the start."""
+    """What one attention remembers between calls: keys and values [B, H, T, d] of the tokens read; None at first."""
 
     key: Tensor | None = None
     value: Tensor | None = None
@@ -39,9 +39,9 @@ class KeyValues:
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """A = softmax(scale Q K^T) over the keys (eq. 1): [B, H, T_q, d], [B, H, T_k, d] -> [B, H, T_q, T_k], rows sum to 1.
+    """A = softmax(scale Q K^T) over the keys (eq. 1): [B, H, T_q, d], [B, H, T_k, d] -> [B, H, T_q, T_k].
 
-    A row that keeps no key at all is NaN.
+    Rows sum to 1; a row that keeps no key at all is NaN.
     """
     scores = query @ key.transpose(-2, -1) * scale
     if mask is not None:
@@ -61,8 +61,8 @@ class MultiHeadAttention(nn.Module):
 
     C is X itself, or another text for cross-attention. The W_i of all heads lie side by side in one matrix.
 
-    `attend` computes the heads from their queries, keys and values: (module, Q, K, V, mask, scale) -> [B, H, T_q, d]. It may
-    be replaced on an instance, to watch it or to change it.
+    `attend` computes the heads from their queries, keys and values: (module, Q, K, V, mask, scale) -> [B, H, T_q, d].
+    It may be replaced on an instance, to watch it or to change it.
     """
 
     def __init__(self, width: int, heads: int) -> None:

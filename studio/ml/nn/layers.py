@@ -1,7 +1,7 @@
 """The layers of a transformer (Vaswani et al. 2017, section 3): attention and a small network, each added to its input.
 
-A branch F is added as LN(x + F(x)) in the paper's order (post-norm), or as x + F(LN(x)) (pre-norm; Xiong et al. 2020, arXiv
-2002.04745), which trains without care.
+A branch F is added as LN(x + F(x)) in the paper's order (post-norm), or as x + F(LN(x)) (pre-norm; Xiong et al. 2020,
+arXiv 2002.04745), which trains without care.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F
 
 
 class TransformerConfig(BaseModel):
-    """Shape of a stack of layers. hidden: width inside the feed-forward network. final_norm: one more LN after the last layer."""
+    """Shape of a stack of layers. hidden: width inside the feed-forward network. final_norm: one more LN at the end."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class LayerCache:
 
 
 class FeedForward(nn.Module):
-    """ReLU(H W_1 + b_1) W_2 + b_2 for each token by itself (section 3.3); GELU in place of ReLU where it is asked for."""
+    """ReLU(H W_1 + b_1) W_2 + b_2 for each token by itself (section 3.3); GELU in place of ReLU where asked for."""
 
     def __init__(self, width: int, hidden: int, activation: str = "relu") -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Tokens look at each other, then each thinks by itself: [B, T, W] -> [B, T, W]. With a causal mask, a layer of GPT."""
+    """Tokens look at each other, then each thinks by itself: [B, T, W] -> [B, T, W]. Masked causally, a layer of GPT."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()

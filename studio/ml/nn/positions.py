@@ -36,12 +36,12 @@ class LearnedPositions(nn.Module):
     def forward(self, count: int, start: int = 0) -> Tensor:
         """Raises ValueError for more places than were learned."""
         if start + count > len(self.table):
-            raise ValueError(f"{start + count} tokens are more than the {len(self.table)} places this model has learned")
+            raise ValueError(f"{start + count} tokens are more than the {len(self.table)} places that were learned")
         return self.table[start : start + count]
 
 
 class GridPositions(nn.Module):
-    """Places on a grid of `side` x `side`: half of the width says the column, half the row (ViT, arXiv 2010.11929, app. D.4).
+    """Places on a grid of `side` x `side`: half of the width says the column, half the row (arXiv 2010.11929, app. D.4).
 
     Returns [side * side, W], row by row. Raises ValueError for an odd width.
     """

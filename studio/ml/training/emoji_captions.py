@@ -44,7 +44,7 @@ class EmojiCaptions:
         return CausalNetwork(self.config)
 
     def sample(self, index: int) -> dict[str, Tensor]:
-        """ids [length] of a story between start and end token, filled up. Raises ValueError for one that has no room."""
+        """ids [length] of a story between start and end token, filled up."""
         story = stories.story(np.random.default_rng((self.seed, index)), self.vocabulary)
         return {"ids": filled(self.tokenizer.encode(story.text, end=True).ids, self.config.length)}
 
@@ -77,19 +77,21 @@ class EmojiCaptions:
         shape = self.config.transformer
         return (
             "A causal language model in the shape of GPT-2 that writes and reads short stories about emoji scenes: "
-            f"{shape.layers} layers of {shape.heads} heads, width {shape.width}, learned places for {self.config.length} tokens. "
-            f"It knows {len(self.tokenizer.words)} words and marks; anything else in a text is left out, and the studio says so. "
-            "It is there to be looked into: much of a story can only be told by looking back at what was said before."
+            f"{shape.layers} layers of {shape.heads} heads, width {shape.width}, learned places for "
+            f"{self.config.length} tokens. It knows {len(self.tokenizer.words)} words and marks; anything else in a "
+            "text is left out, and the studio says so. It is there to be looked into: much of a story can only be "
+            "told by looking back at what was said before."
         )
 
     def _data(self) -> str:
         rng = np.random.default_rng(11)
         examples = "\n".join(f"- {stories.story(rng, self.vocabulary).text}" for _ in range(4))
         return (
-            "Endless stories made by rules (`studio.ml.language.stories`): one or two scenes, facts that follow from them, half of "
-            f"the time told again; {stories.LISTS:.0%} are lists of things, mostly told again. {len(self.vocabulary.nouns)} nouns, "
-            f"{len(self.vocabulary.backgrounds)} backgrounds, kinds of scene in the proportions {dict(self.vocabulary.mix)}. "
-            f"Combinations held out from the image models are held out here too. Examples:\n\n{examples}"
+            "Endless stories made by rules (`studio.ml.language.stories`): one or two scenes, facts that follow from "
+            f"them, half of the time told again; {stories.LISTS:.0%} list things and {stories.NONSENSE:.0%} say words "
+            f"without sense, mostly twice. {len(self.vocabulary.nouns)} nouns, {len(self.vocabulary.backgrounds)} "
+            f"backgrounds, kinds of scene in the proportions {dict(self.vocabulary.mix)}. Combinations held out from "
+            f"the image models are held out here too. Examples:\n\n{examples}"
         )
 
 

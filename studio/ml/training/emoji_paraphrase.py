@@ -78,19 +78,21 @@ class EmojiParaphrase:
     def _about(self) -> str:
         encoder, decoder = self.config.encoder, self.config.decoder
         return (
-            "A small encoder-decoder transformer that tells a caption of an emoji scene from the other side: “a cat left of a red apple "
-            "on a blue background.” becomes “on a blue background, a red apple right of a cat.” The order of the words turns around, so "
-            "its cross-attention can be read. "
-            f"{encoder.layers} layers of encoder and {decoder.layers} of decoder, {decoder.heads} heads, width {decoder.width}, "
-            f"sinusoidal places, up to {self.config.length} tokens on either side. It knows {len(self.tokenizer.words)} words and marks."
+            "A small encoder-decoder transformer that tells a caption of an emoji scene from the other side: “a cat "
+            "left of a red apple on a blue background.” becomes “on a blue background, a red apple right of a cat.” "
+            f"The order of the words turns around, so its cross-attention can be read. {encoder.layers} layers of "
+            f"encoder and {decoder.layers} of decoder, {decoder.heads} heads, width {decoder.width}, sinusoidal "
+            f"places, up to {self.config.length} tokens on either side. It knows {len(self.tokenizer.words)} words "
+            "and marks."
         )
 
     def _data(self) -> str:
         rng = np.random.default_rng(11)
         pairs = [other_side.told_twice(rng, self.vocabulary) for _ in range(3)]
         return (
-            f"Endless pairs made by rules (`studio.ml.language.other_side`) of one or two scenes; {len(self.vocabulary.nouns)} nouns, "
-            f"{len(self.vocabulary.backgrounds)} backgrounds, kinds of scene in the proportions {dict(self.vocabulary.mix)}. "
-            "Combinations held out from the image models are held out here too. Examples:\n\n"
+            "Endless pairs made by rules (`studio.ml.language.other_side`) of one or two scenes; "
+            f"{len(self.vocabulary.nouns)} nouns, {len(self.vocabulary.backgrounds)} backgrounds, kinds of scene in "
+            f"the proportions {dict(self.vocabulary.mix)}. Combinations held out from the image models are held out "
+            "here too. Examples:\n\n"
             + "\n".join(f"- {here} → {there}" for here, there in pairs)
         )

@@ -29,8 +29,9 @@ _POSITIONS = {
 class EmojiVit:
     """Learn which noun a clean scene shows.
 
-    `network` is the shape of the transformer, without image size and number of classes. `vocabulary` must mix only kinds
-    of scene that show one noun. The samples depend on the seed alone, so variants of the network see the same pictures.
+    `network` is the shape of the transformer, without image size and number of classes. `vocabulary` must mix only
+    kinds of scene that show one noun. The samples depend on the seed alone, so variants of the network see the same
+    pictures.
     """
 
     def __init__(
@@ -81,9 +82,10 @@ class EmojiVit:
     def _about(self) -> str:
         shape = self.config.transformer
         return (
-            f"A vision transformer that names the object of {self.pixels}x{self.pixels} emoji scenes: {self.config.side**2} "
-            f"patches of {self.config.patch_size}x{self.config.patch_size} pixels and a class token, {shape.layers} layers of "
-            f"{shape.heads} heads, width {shape.width}. Places are {_POSITIONS[self.config.positions]}."
+            f"A vision transformer that names the object of {self.pixels}x{self.pixels} emoji scenes: "
+            f"{self.config.side**2} patches of {self.config.patch_size}x{self.config.patch_size} pixels and a class "
+            f"token, {shape.layers} layers of {shape.heads} heads, width {shape.width}. Places are "
+            f"{_POSITIONS[self.config.positions]}."
         )
 
     def _data(self) -> str:

@@ -83,7 +83,7 @@ def recipes() -> dict[str, Recipe]:
         "emoji-captions": Recipe(
             _emoji_captions,
             TrainSettings(
-                steps=3600, batch=64, learning_rate=1e-3, ema=0.998, weight_decay=0.01, checkpoint_every=200, sample_every=1000
+                steps=3200, batch=64, learning_rate=1e-3, ema=0.998, weight_decay=0.01, checkpoint_every=200, sample_every=1000
             ),
             "the causal language model of stories about emoji scenes, for one CPU core (about 25 minutes)",
         ),
@@ -145,7 +145,7 @@ def _emoji_vit(name: str, positions: str) -> TrainingTask:
 
 
 def _emoji_captions() -> TrainingTask:
-    transformer = {"width": 128, "heads": 8, "hidden": 512, "layers": 4}
+    transformer = {"width": 128, "heads": 4, "hidden": 512, "layers": 4}
     return EmojiCaptions(Vocabulary.of_size(32, 8, _TOLD), {"length": 144, "transformer": transformer})
 
 

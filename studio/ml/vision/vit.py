@@ -1,7 +1,7 @@
 """A vision transformer (Dosovitskiy et al. 2021, arXiv 2010.11929): a picture is read like a text of patches.
 
-Patches are flattened and mapped to tokens (eq. 1), a class token stands in front, places are added, an encoder lets all tokens
-look at each other (eq. 2-3), and the class token alone is read out (eq. 4).
+Patches are flattened and mapped to tokens (eq. 1), a class token stands in front, places are added, an encoder lets all
+tokens look at each other (eq. 2-3), and the class token alone is read out (eq. 4).
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from studio.ml.nn.stacks import Encoder
 
 
 class VitConfig(BaseModel):
-    """Shape of a vision transformer; sizes in pixels. positions: a vector for each patch in a row (1d), or for row and column (2d)."""
+    """Shape of a vision transformer; sizes in pixels.
+
+    positions: a vector for each patch in their row (1d), or one for its row and one for its column (2d).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

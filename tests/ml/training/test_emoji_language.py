@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_the_shipped_networks_fit_four_megabytes() -> None:
 def test_the_causal_model_learns_and_opens(tmp_path: Path) -> None:
     task = captions()
     losses, done = trained(task, tmp_path)
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.5 * math.log(task.tokenizer.size)  # guessing costs ln of the number of tokens
     assert task.preview(done.network).shape[2] == 3
     task.export(done.network, tmp_path / "model", {"Recipe": "a test"})
     model = load_causal(tmp_path / "model")

@@ -1,4 +1,4 @@
-"""The vision transformer: it cuts and places patches as it says, equals one made of torch's parts, and opens strictly."""
+"""The vision transformer: it cuts and places patches as it says, equals one of torch's parts, and opens strictly."""
 
 from __future__ import annotations
 

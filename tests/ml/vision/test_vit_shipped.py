@@ -1,4 +1,4 @@
-"""The shipped vision transformers: small, right about fresh pictures, and measured by a command that can be run again."""
+"""The shipped vision transformers: small, right about fresh pictures, and measured by a command anyone can run."""
 
 from __future__ import annotations
 
