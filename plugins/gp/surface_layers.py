@@ -28,9 +28,11 @@ LEVELS = 9
 SHADES = 64
 """Different colours of points: each one costs a picture of its symbol."""
 BAR_PX = 14
-SMALL_PX, POINT_PX, CHOSEN_PX = 5, 10, 15
-MANY = 400
-"""From here on the points are drawn small."""
+TINY_PX, SMALL_PX, POINT_PX, CHOSEN_PX = 3, 5, 10, 15
+MANY, CROWD = 400, 2000
+"""From the first on the points are drawn small, from the second on tiny and without a ring."""
+MOST = 4000
+"""So many are drawn at most: more could not be told apart, and would take longer than the surface."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ class Surface:
         self._image = _Smooth(axisOrder="row-major")
         self._image.setZValue(-20)
         plot.addItem(self._image, ignoreBounds=True)
-        self._curves = [pg.PlotCurveItem(connect="pairs", antialias=True) for _ in range(2)]
+        names = "level lines where it is light", "level lines where it is dark"
+        self._curves = [pg.PlotCurveItem(name=name, connect="pairs", antialias=True) for name in names]
         for curve in self._curves:
             curve.setZValue(-10)
             plot.addItem(curve, ignoreBounds=True)
@@ -210,7 +213,8 @@ class Places:
         self._lifted = -1
         self._hand: tuple[float, float] | None = None
         self._scale: Scale | None = None
-        self._halo, self._dots, self._marked_halo, self._marked = (pg.ScatterPlotItem(antialias=True) for _ in range(4))
+        self._halo, self._marked_halo, self._marked = (pg.ScatterPlotItem(antialias=True) for _ in range(3))
+        self._dots = pg.ScatterPlotItem(name="observations", antialias=True)
         for z, item in enumerate((self._halo, self._dots, self._marked_halo, self._marked)):
             item.setZValue(5 + z)
             plot.addItem(item, ignoreBounds=True)
@@ -218,6 +222,11 @@ class Places:
         self._cross.setZValue(4)
         plot.addItem(self._cross, ignoreBounds=True)
         self.restyle()
+
+    @property
+    def drawn(self) -> int:
+        """How many of the points are drawn where they are too many."""
+        return len(self._dots.data) + (self._lifted >= 0)
 
     def show(self, points: Points, chosen: Collection[int]) -> None:
         """These points, all at rest."""
@@ -251,10 +260,9 @@ class Places:
         self._cross.setData([] if place is None else [place[0]], [] if place is None else [place[1]])
 
     def restyle(self) -> None:
-        for halo, width in ((self._halo, 1.0), (self._marked_halo, 1.0)):
+        for halo in (self._halo, self._marked_halo):
             halo.setBrush(_INKS[1])
-            halo.setPen(pg.mkPen(_INKS[1], width=width))
-        self._dots.setPen(pg.mkPen(_INKS[0], width=1.2))
+            halo.setPen(pg.mkPen(_INKS[1], width=1))
         self._marked.setPen(pg.mkPen(theme().color("accent"), width=3))
         self._cross.setBrush(theme().color("text"))
         self._cross.setPen(pg.mkPen(theme().color("plot.background"), width=1))
@@ -267,10 +275,14 @@ class Places:
     def _draw_dots(self) -> None:
         if self._points.inputs != 2:
             return
-        keep = np.flatnonzero(np.arange(len(self._points)) != self._lifted)
-        size = SMALL_PX if len(self._points) >= MANY else POINT_PX
+        count = len(self._points)
+        keep = np.arange(0, count, max(1, math.ceil(count / MOST)))
+        keep = keep[keep != self._lifted]
+        size = TINY_PX if count >= CROWD else SMALL_PX if count >= MANY else POINT_PX
         x, y = self._points.x[keep, 0], self._points.x[keep, 1]
         self._halo.setData(x, y, size=size + 3)
+        self._halo.setVisible(count < MANY)
+        self._dots.setPen(None if count >= CROWD else pg.mkPen(_INKS[0], width=0.6 if count >= MANY else 1.2))
         self._dots.setData(x, y, size=size, brush=self._brushes(keep))
 
     def _draw_marked(self) -> None:

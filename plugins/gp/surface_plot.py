@@ -99,6 +99,7 @@ class SurfacePlot(QWidget):
         self._labels = ("x1", "x2", "y")
         self._hand: Span | None = None
         self._under = -1
+        self._place: Span | None = None
         self._shown: tuple[Array, Array, Array, Array] | None = None
         self.mean = View(self, "Mean over both inputs, with the points")
         self.sd = View(self, "Standard deviation over both inputs, with the points")
@@ -148,6 +149,8 @@ class SurfacePlot(QWidget):
             self.choose(())
         self._draw_places()
         self._rescale()
+        self._under = -1 if self._under >= len(points) else self._under
+        self._read(self._place)
 
     def show_surface(self, x1: Array, x2: Array, mean: Array, sd: Array) -> None:
         """Mean and standard deviation [b, a] over evenly spaced x1 [a] and x2 [b], rising. Raises ValueError for shapes
@@ -158,6 +161,7 @@ class SurfacePlot(QWidget):
         self.settle()
         self._shown = x1, x2, mean, sd
         self._draw_surfaces()
+        self._read(self._place)
 
     def clear_surface(self) -> None:
         """Show the points alone."""
@@ -273,7 +277,7 @@ class SurfacePlot(QWidget):
         return mean, sd
 
     def _hover(self, view: View, at: QPointF | None) -> None:
-        place = None if at is None else view.canvas.place(at)
+        self._place = place = None if at is None else view.canvas.place(at)
         self._under = -1 if at is None else self.nearest(view, at)
         other = self.sd if view is self.mean else self.mean
         view.places.point_at(None)
@@ -289,7 +293,9 @@ class SurfacePlot(QWidget):
     def _read(self, place: Span | None) -> None:
         """What is known of a place in words."""
         if place is None:
-            self.readout.setText("Click to add a point, drag to move it; the wheel zooms.")
+            drawn, count = self.mean.places.drawn, len(self._points)
+            some = f" {drawn:,} of {count:,} points are drawn." if drawn < count else ""
+            self.readout.setText(f"Click to add a point, drag to move it; the wheel zooms.{some}")
             return
         x1, x2, y = self._labels
         digits = [_digits(unit) for unit in self.mean.canvas.unit()]
@@ -341,7 +347,7 @@ class SurfacePlot(QWidget):
                 for each in self.views:
                     each.places.show(shifted(self._points, together, dx1, dx2), together)
                 return
-            self._hand = (x1 + dx1, x2 + dx2)
+            self._hand = self._place = (x1 + dx1, x2 + dx2)
             if not self._patience.isActive():
                 self._patience.start()
             self._read(self._hand)

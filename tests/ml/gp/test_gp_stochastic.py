@@ -97,8 +97,8 @@ def test_a_mean_and_its_translation_are_equal(mean: ConstantMean | LinearMean) -
 
 
 @pytest.mark.parametrize(("text", "name"), [
-    ("RBF + Brownian", "Brownian"), ("2*ArcCosine", "ArcCosine"), ("RBF*SM([1, 0.5], [0.3, 1], [0.1, 0.2])", "Spectral"),
-    ("ChangePoint(RBF, Linear)", "ChangePoint"),
+    ("RBF + Brownian", "Brownian"), ("2*ArcCosine", "ArcCosine"), ("ChangePoint(RBF, Linear)", "ChangePoint"),
+    ("RBF*SM([1, 0.5], [0.3, 1], [0.1, 0.2])", "SpectralMixture"),
 ])  # fmt: skip
 def test_a_kernel_without_a_counterpart_is_named(text: str, name: str) -> None:
     with pytest.raises(GPError, match=f"{name}.* has no counterpart in GPyTorch"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from studio_plugins.gp.points import Points
 from studio_plugins.gp.surface_layers import Scale, contours, fog
 from studio_plugins.gp.surface_plot import SurfacePlot, shifted
@@ -153,10 +153,13 @@ def test_the_readout_tells_mean_and_deviation_under_the_pointer(qtbot, plot, han
     (x1, x2), = plot.ear.of("pointed")[-1:]
     mean, _ = plot.value(x1, x2)
     assert mean == pytest.approx(x1 + 10 * x2, abs=1e-9)  # a plane is exact between the knots
-    text = plot.readout.text()
-    assert "east 1.0" in text and "north 2.4" in text and f"mean {mean:.1f}" in text and "±" in text
+    text, written = plot.readout.text(), plot.mean.surface.scale.written
+    assert f"east {x1:.2f}, north {x2:.2f}" in text and f"mean {written(mean)} ±" in text
     hand.move(2.0, -1.0)
     assert "point 3: height 30 ± 0.5" in plot.readout.text() and plot.ear.of("hovered")[-1] == (2,)
+    plot.show_surface(X1, X2, MEAN + 100, SD)  # the pointer rests, the surface does not
+    (x1, x2), = plot.ear.of("pointed")[-1:]
+    assert f"mean {plot.mean.surface.scale.written(x1 + 10 * x2 + 100)} ±" in plot.readout.text()
     assert plot.value(7.0, 0.0) is None
 
 
@@ -187,6 +190,17 @@ def test_the_theme_colours_the_deviation(plot, name):
         assert tuple(middle) == ground
     finally:
         theme().apply(before)
+
+
+def test_of_very_many_points_some_are_drawn_and_all_can_be_taken(qtbot, plot):
+    x = np.random.default_rng(0).uniform(-4, 4, (50_000, 2))
+    plot.show_points(Points.of(x, x[:, 0]), 0.1)
+    drawn = plot.mean.places.drawn
+    assert 3000 < drawn <= 4000 and f"{drawn:,} of 50,000 points are drawn" in plot.readout.text()
+    at = plot.mean.canvas.pixels(x[1:2, 0], x[1:2, 1])  # the second one is not drawn
+    assert plot.nearest(plot.mean, QPointF(float(at[0][0]), float(at[1][0]))) == 1
+    plot.show_points(POINTS, 0.1)
+    assert plot.mean.places.drawn == 3 and "drawn" not in plot.readout.text()
 
 
 # --- the hand ---
@@ -256,7 +270,6 @@ def test_a_selection_that_no_longer_fits_is_let_go_of(plot):
 
 
 def test_the_wheel_zooms_both(qtbot, plot):
-    from PySide6.QtCore import QPointF
     from PySide6.QtGui import QWheelEvent
     from PySide6.QtWidgets import QApplication
 
