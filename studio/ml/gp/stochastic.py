@@ -167,7 +167,7 @@ class _Learner:
         self._noise.data = self._noise.data.to(device=device, dtype=kind)
         self._slots.write(model.theta)
         self._x, self._y, self._own = (
-            torch.from_numpy(np.ascontiguousarray(array)).to(device=device, dtype=kind)
+            torch.tensor(array, device=device, dtype=kind)  # copies: from_numpy warns where it may not write
             for array in (data.x, data.y, np.zeros(len(data)) if data.noise is None else data.noise)
         )
         q = list(self._process.variational_strategy._variational_distribution.parameters())

@@ -163,6 +163,14 @@ def test_adam_takes_the_variational_distribution_there_more_slowly() -> None:
     assert adam < natural <= collapsed and adam > collapsed - 40 and natural > collapsed - 1
 
 
+def test_data_that_may_not_be_written_to_are_taken_as_they_are() -> None:
+    x, y, places = X.copy(), DATA.y.copy(), Z.copy()
+    for array in (x, y, places):
+        array.flags.writeable = False
+    found = completed(train(MODEL, Data.of(x, y), places, steps=2))
+    assert np.isfinite(found.evidence.total) and np.array_equal(y, DATA.y)
+
+
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = {"steps": 1, "batch": len(DATA)}
     whole = completed(train(MODEL, DATA, Z, **arguments)).evidence
