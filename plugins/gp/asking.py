@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.ml.gp.grammar import parse
 from studio_plugins.gp.document import Scene
-from studio_plugins.gp.packing import MANY, pack
+from studio_plugins.gp.packing import MANY
 from studio_plugins.gp.prior_editor import kind_of
 from studio_plugins.gp.request import GpRequest
 
@@ -17,7 +17,7 @@ def request_of(scene: Scene, form: GpRequest) -> GpRequest:
         x=() if many else tuple(points.x.ravel().tolist()),
         y=() if many else tuple(points.y.tolist()),
         own=tuple(points.own.tolist()) if points.own.any() and not many else (),
-        packed=pack(points.x, points.y, points.own) if many else "",
+        packed=points.packed if many else "",
         inputs=points.inputs,
         kernel=str(scene.kernel),
         noise=scene.noise,

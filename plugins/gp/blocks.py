@@ -202,7 +202,7 @@ class Card(QFrame):
             label = QLabel(f"{word.title} {index + 1}" if many else word.title, self)
             label.setProperty("tone", "muted")
             edit = NumberEdit(label.text(), word.meaning, self, least="above" if positive else None)
-            edit.setFixedWidth(64)
+            edit.setFixedWidth(58)
             edit.edited.connect(partial(self._set_value, name, index))
             label.setToolTip(edit.toolTip())
             row, column = divmod(place, 2)

@@ -53,6 +53,34 @@ def _trusted_little() -> Scene:
     return Scene(Points.of(x, y, own), parse("1*RBF(1.3)"), 0.08, source="One point trusted less")
 
 
+def _outlier() -> Scene:
+    x = np.linspace(-4.5, 4.5, 22)
+    y = np.sin(x) + _noise(22, 0.12, 6)
+    y[[5, 14]] += (2.4, -2.8)
+    return Scene(Points.of(x, y), parse("1*RBF(1.2)"), 0.15, source="Two outliers")
+
+
+def _two_classes() -> Scene:
+    x = np.sort(np.random.default_rng(8).uniform(-4.6, 4.6, 36))
+    chance = 1 / (1 + np.exp(-3.5 * np.sin(1.1 * x)))
+    y = (np.random.default_rng(9).uniform(size=36) < chance).astype(float)
+    return Scene(Points.of(x, y), parse("4*RBF(1)"), source="Two classes", likelihood="classes")
+
+
+def _two_inputs() -> Scene:
+    rng = np.random.default_rng(10)
+    x = rng.uniform(-4, 4, (60, 2))
+    y = np.sin(1.4 * x[:, 0]) + 0.25 * x[:, 1] + rng.normal(0, 0.15, 60)
+    return Scene(Points.of(x, y), parse("1*RBF([1.5, 1.5])"), 0.15, source="Two inputs", axes=("x1", "x2", "y"))
+
+
+def _very_many() -> Scene:
+    rng = np.random.default_rng(11)
+    x = np.sort(rng.uniform(-5, 5, 20_000))
+    y = np.sin(2 * x) * np.exp(-0.06 * x**2) + 0.15 * x + rng.normal(0, 0.3, len(x))
+    return Scene(Points.of(x, y), parse("1*RBF(0.8)"), 0.3, source="Very many", inducing=16)
+
+
 EXAMPLES: Mapping[str, Example] = MappingProxyType(
     {
         "short": Example(
@@ -77,6 +105,30 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
             "The long error bar says that this point has noise of its own. Pull its ends: the mean lets go of it, or "
             "holds on to it.",
             _trusted_little,
+        ),
+        "outlier": Example(
+            "Two outliers",
+            "Gaussian noise lets two points far off bend the whole curve. Choose Student-t noise for the observations: they "
+            "lose their weight, and the band becomes narrow again.",
+            _outlier,
+        ),
+        "classes": Example(
+            "Two classes",
+            "The points are labels, 0 or 1, and the curve is the probability of a 1. Drag a label across, and see how sure "
+            "the curve is where labels are mixed.",
+            _two_classes,
+        ),
+        "inputs": Example(
+            "Two inputs",
+            "The function bends quickly along x1 and slowly along x2. Press Fit: each input gets a length-scale of its own, "
+            "and the long one says that its input matters less.",
+            _two_inputs,
+        ),
+        "many": Example(
+            "Twenty thousand points",
+            "The formula would factor a matrix of 20,000 × 20,000. Sixteen inducing points stand for all: drag their triangles "
+            "at the foot of the plot, and watch how far the bound stays below the likelihood.",
+            _very_many,
         ),
     }
 )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SEARCH_LIMIT = 1000
 """Points up to which structures are searched: dozens of exact fits."""
-DRAWS, WARMUP, AVERAGED = 300, 150, 40
+DRAWS, WARMUP, AVERAGED = 200, 120, 40
 """Samples of the hyper-parameters, those thrown away before, and how many of them predictions are averaged over."""
 
 

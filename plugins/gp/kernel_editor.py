@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
@@ -56,7 +58,7 @@ class KernelEditor(QWidget):
         return "" if self._problem.isHidden() else self._problem.text()
 
     def _write(self) -> None:
-        self.line.setText(str(self._kernel))
+        self.line.setText(_readable(str(self._kernel)))
         self.line.setCursorPosition(0)
         self._say("")
 
@@ -99,6 +101,11 @@ class _Line(QLineEdit):
         super().focusOutEvent(event)
         if not self.property("invalid"):
             self.setCursorPosition(0)
+
+
+def _readable(text: str) -> str:
+    """Kernel text with at most six digits in a number: a fit gives seventeen. The kernel itself keeps them all."""
+    return re.sub(r"\d+\.\d{5,}(e[-+]?\d+)?|\d+e[-+]?\d+", lambda found: f"{float(found[0]):.6g}", text)
 
 
 def _words(error: GPError) -> str:

@@ -227,8 +227,6 @@ class Dots:
         return self._multiple
 
     def restyle(self) -> None:
-        text = theme().color("text")
-        self._scatter.setBrush(text)
         self._scatter.setPen(_pen(theme().color("plot.background"), 1.0))
         self._marked.setBrush(theme().color("accent"))
         self._marked.setPen(_pen(theme().color("plot.background"), 1.5))
@@ -242,7 +240,10 @@ class Dots:
     def _draw_scatter(self) -> None:
         count = len(self._points)
         keep = np.flatnonzero(np.arange(count) != self._hidden)[:: max(1, -(-count // MOST_DRAWN))]
-        small = 4 if count >= MANY else POINT_PX
+        many = count >= MANY
+        self._scatter.setZValue(-15 if many else 6)  # very many would hide the mean
+        self._scatter.setBrush(theme().color("muted" if count > MOST_DRAWN // 5 else "text"))
+        small = 3 if count > MOST_DRAWN // 5 else 4 if many else POINT_PX
         self._scatter.setData(self._points.x[keep, 0], self._points.y[keep], size=small)
 
     def _draw_marked(self) -> None:

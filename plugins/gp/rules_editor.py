@@ -94,7 +94,7 @@ class RulePopup(QFrame):
     def __init__(self, parameter: Parameter, rule: Rule, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setProperty("surface", "card")
+        self.setProperty("surface", "popup")
         self._parameter = parameter
         title = QLabel(f"{parameter.name} = {parameter.value:.4g}", self)
         self.fixed = QCheckBox("Fixed: a fit does not change it", self)

@@ -60,7 +60,7 @@ class SlopePage(QWidget):
         self._plots[0].setVisible(found.slope is not None)
         self._plots[1].show()
         if found.slope is not None:
-            self._slope_note.setText(f"Slope d{axes[1]}/d{axes[0]}: mean and {SIGMAS:g}σ band")
+            self._slope_note.setText(f"Slope of {axes[1]} per {axes[0]}: mean and {SIGMAS:g}σ band")
             self._draw(0, x, found.slope.mean, np.sqrt(found.slope.variance))
         else:
             self._slope_note.setText(found.why)
@@ -83,7 +83,7 @@ class SlopePage(QWidget):
 
     def _restyle(self) -> None:
         x, y = self._axes
-        for plot, label in zip(self._plots, (f"d{y}/d{x}", f"∫ {y} d{x}"), strict=True):
+        for plot, label in zip(self._plots, (f"slope of {y}", f"integral of {y}"), strict=True):
             style_axes(plot, (x, label))
         for belief in self._beliefs:
             belief.restyle()

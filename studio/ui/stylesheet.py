@@ -110,6 +110,7 @@ QFrame[floating="true"] { border: 1px solid $border_strong; }
 QFrame[surface="card"] QListWidget { background: transparent; }
 QFrame[edge="right"] { border-right: 1px solid $border; } QFrame[edge="left"] { border-left: 1px solid $border; }
 QFrame[edge="top"] { border-top: 1px solid $border; } QFrame[edge="bottom"] { border-bottom: 1px solid $border; }
+QFrame[surface="popup"] { background: $raised; border: 1px solid $border_strong; border-radius: 6px; }
 QFrame[role="divider"] { background: $border_strong; }
 QFrame[level="info"] { background: $accent_soft; border-radius: 6px; } QFrame[level="success"] { background: $success_soft; border-radius: 6px; }
 QFrame[level="warning"] { background: $warning_soft; border-radius: 6px; } QFrame[level="error"] { background: $error_soft; border-radius: 6px; }

@@ -157,3 +157,16 @@ def test_what_student_noise_cannot_take_is_said() -> None:
             next(rounds(model, OUTLIERS, degrees))
     with pytest.raises(BadData, match="leave out the noise"):
         next(rounds(TAILS, Data.of([1.0], [1.0], [0.1])))
+
+
+def test_the_latent_function_of_a_classifier_jointly():
+    """Rasmussen & Williams, eq. 3.24, by explicit inverses: K** - K*' (K + W^-1)^-1 K*."""
+    x = np.array([-1.5, -0.4, 0.2, 1.1, 2.0])[:, None]
+    found = Classifier.of(Model(parse("2*RBF(0.8)")), Data.of(x, np.array([0.0, 0, 1, 1, 0])))
+    at = np.linspace(-2, 3, 7)[:, None]
+    K, Ks, Kss = found.model.kernel(x), found.model.kernel(at, x), found.model.kernel(at)
+    explicit = Kss - Ks @ np.linalg.inv(K + np.diag(1 / found.root**2)) @ Ks.T
+    joint = found.at(at)
+    assert np.abs(joint.covariance - explicit).max() < 1e-10
+    assert np.abs(joint.mean - Ks @ found.slope).max() < 1e-12
+    assert np.abs(joint.covariance.diagonal() - found.latent(at).variance).max() < 1e-12

@@ -122,3 +122,12 @@ def test_what_the_bound_cannot_do_is_said() -> None:
         SparsePosterior.of(Model(parse("RBF + White"), 0.1), DATA, points([1.0]))
     with pytest.raises(BadData, match=r"\[points, 1\]"):
         SparsePosterior.of(MODEL, DATA, np.zeros((3, 2)))
+
+
+def test_jointly_the_values_are_those_of_the_exact_posterior_where_the_inducing_points_are_the_data():
+    x = np.linspace(-2, 2, 15)[:, None]
+    data = Data.of(x, np.sin(3 * x[:, 0]))
+    model = Model(parse("1.3*Matern52(0.6)"), 0.04)
+    at = np.linspace(-3, 3, 40)[:, None]
+    found, exact = SparsePosterior.of(model, data, x).at(at), Posterior.of(model, data).at(at)
+    assert np.abs(found.mean - exact.mean).max() < 1e-7 and np.abs(found.covariance - exact.covariance).max() < 1e-7
