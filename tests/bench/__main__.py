@@ -27,6 +27,7 @@ BENCHES = {
     "guidance": "cost of each kind of guidance against its arithmetic",
     "upsampling": "time to enlarge one picture",
     "gp": "Gaussian processes against scikit-learn and GPyTorch, and while a point is dragged",
+    "attention": "capturing attention against a plain pass, and maps of long texts",
     "quality": "few-step default against 100 DDPM steps, as the oracle sees it",
 }
 

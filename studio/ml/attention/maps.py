@@ -6,6 +6,8 @@ Rows of a map ask, columns are asked. Cells that the mask forbids are NaN.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import torch
@@ -16,8 +18,8 @@ from studio.ml.attention.listening import softmax_scores
 from studio.ml.attention.sites import forbidden_from
 from studio.ml.attention.values import Map, Site
 
-BAND = 1 << 22
-"""Cells computed at once: 16 MiB of float32."""
+BAND = 1 << 20
+"""Cells computed at once: 4 MiB of float32, which stay in the cache of the processor."""
 
 
 def head(trace: Trace, site: str, index: int, part: int = 0) -> Map:
@@ -90,9 +92,11 @@ def pyramid(trace: Trace, site: str, index: int, part: int = 0, *, finest: int =
 
 def largest(maps: Tensor, down: int, across: int) -> Tensor:
     """[n, T_q, T_k] -> [n, ceil(T_q / down), ceil(T_k / across)]: maxima; NaN where every cell is."""
-    filled = maps.nan_to_num(nan=-1.0)
-    pool = torch.nn.functional.max_pool2d(filled[:, None], (down, across), ceil_mode=True)[:, 0]
-    return pool.masked_fill(pool < 0, torch.nan)
+    more_down, more_across = -maps.shape[1] % down, -maps.shape[2] % across
+    if more_down or more_across:
+        maps = torch.nn.functional.pad(maps, (0, more_across, 0, more_down), value=torch.nan)
+    lower = reduce(torch.fmax, [maps[:, i::down] for i in range(down)])
+    return reduce(torch.fmax, [lower[:, :, i::across] for i in range(across)])
 
 
 def shown(trace: Trace, site: str, heads: list[int] | range, rows: range, part: int = 0) -> Tensor:
@@ -101,8 +105,18 @@ def shown(trace: Trace, site: str, heads: list[int] | range, rows: range, part: 
     if not rows or rows.start < 0 or rows.stop > found.queries:
         raise IndexError(f"rows {rows.start} to {rows.stop} of a map of {found.queries}")
     with torch.no_grad():
-        weights = weights_of(taken, heads, rows, part)
-        forbidden = forbidden_cells(found, taken, heads, rows, part)
+        if taken.causal and rows.stop < found.keys:
+            # Nobody looks at what comes later, so it need not be computed.
+            earlier = replace(taken, key=taken.key[:, :, : rows.stop], bias=None if taken.bias is None else taken.bias[..., : rows.stop])
+            whole = torch.full((len(heads), len(rows), found.keys), torch.nan, device=taken.key.device)
+            whole[..., : rows.stop] = _shown(found, earlier, heads, rows, part)
+            return whole
+        return _shown(found, taken, heads, rows, part)
+
+
+def _shown(site: Site, taken: Taken, heads: list[int] | range, rows: range, part: int) -> Tensor:
+    weights = weights_of(taken, heads, rows, part)
+    forbidden = forbidden_cells(site, taken, heads, rows, part)
     return weights if forbidden is None else weights.masked_fill(forbidden, torch.nan)
 
 
@@ -113,7 +127,9 @@ def weights_of(taken: Taken, heads: list[int] | range, rows: range, part: int = 
         return taken.weights[part, which, rows.start : rows.stop].float()
     shared = taken.query.shape[1] // taken.key.shape[1]
     query = taken.query[part, which, rows.start : rows.stop].float()
-    key = taken.key[part, [index // shared for index in which]].float()
+    groups = [index // shared for index in which]
+    # One head is a view: hovering asks for a row of it every few milliseconds.
+    key = (taken.key[part, groups] if len(groups) > 1 else taken.key[part, groups[0] : groups[0] + 1]).float()
     mask = None
     if taken.causal:
         mask = _causal(rows, key.shape[1], key.device)

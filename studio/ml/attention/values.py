@@ -28,7 +28,7 @@ SiteKind = Literal["self", "causal", "cross"]
 Storage = Literal["auto", "float32", "float16"]
 """Format in which Q and K are kept. auto: float32 up to AUTO_LIMIT tokens, float16 beyond."""
 
-AUTO_LIMIT = 1024
+AUTO_LIMIT = 512
 Fit = Literal["refuse", "start", "end"]
 """What to do with a text that is too long: say so, keep its start, or keep its end."""
 
