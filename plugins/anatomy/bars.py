@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QBrush, QPen
+from PySide6.QtGui import QBrush, QFontMetricsF, QPen
 from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from studio.ui.theme import theme
-from studio_plugins.anatomy.sheet import Sheet, tinted
+from studio_plugins.anatomy.sheet import Sheet, font_of, tinted
 
 ROW, HEAD, NOTE, MARGIN, LABEL, VALUE = 44.0, 30.0, 18.0, 16.0, 190.0, 110.0
 
@@ -18,7 +18,7 @@ ROW, HEAD, NOTE, MARGIN, LABEL, VALUE = 44.0, 30.0, 18.0, 16.0, 190.0, 110.0
 @dataclass(frozen=True)
 class Bar:
     """label; value, which gives the length; what is written beside it; the arithmetic under it; guessed: hatched, for
-    what is no measurement and no exact count. segments: (value, colour token) in place of one bar.
+    what is no measurement and no exact count. segments: (value, colour token, arithmetic) in place of one bar.
     """
 
     label: str
@@ -27,7 +27,7 @@ class Bar:
     arithmetic: str = ""
     colour: str = "series.0"
     guessed: bool = False
-    segments: tuple[tuple[float, str], ...] = ()
+    segments: tuple[tuple[float, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,12 @@ class Bars(Sheet):
 
     def words(self) -> str:
         """Everything written, for tests and readers."""
-        lines = []
+        lines: list[str] = []
         for group in self._groups:
-            lines += [group.heading, *(f"{bar.label}: {bar.text} = {bar.arithmetic}" for bar in group.bars), *group.notes]
+            lines.append(group.heading)
+            for bar in group.bars:
+                lines.append(" ".join((f"{bar.label}: {bar.text} =", *(words for _, _, words in bar.segments), bar.arithmetic)))
+            lines += group.notes
         return "\n".join(lines)
 
     def draw(self, width: float) -> tuple[float, float]:
@@ -68,8 +71,7 @@ class Bars(Sheet):
             y += HEAD
             longest = max((bar.value for bar in group.bars), default=0.0)
             for bar in group.bars:
-                self._draw_bar(bar, y, used, longest)
-                y += ROW
+                y += self._draw_bar(bar, y, used, longest)
             for note in group.notes:
                 for line in self._lines(note, used - 2 * MARGIN):
                     self.text(line, MARGIN, y, token="faint", size="small")
@@ -77,14 +79,15 @@ class Bars(Sheet):
             y += MARGIN
         return used, y
 
-    def _draw_bar(self, bar: Bar, y: float, width: float, longest: float) -> None:
+    def _draw_bar(self, bar: Bar, y: float, width: float, longest: float) -> float:
+        """Returns its height."""
         left = MARGIN + LABEL
         room = width - left - VALUE - MARGIN
         self.text(bar.label, MARGIN, y + 2, width=LABEL - 10)
         track = QRectF(left, y + 2, room, 16)
         self.box(track, theme().color("sunken"), None, radius=3)
         x = left
-        for value, token in bar.segments or ((bar.value, bar.colour),):
+        for value, token, _words in bar.segments or ((bar.value, bar.colour, ""),):
             length = room * value / longest if longest else 0.0
             item = QGraphicsRectItem(QRectF(x, y + 2, max(length, 1.0 if value else 0.0), 16), self.root)
             item.setPen(QPen(Qt.PenStyle.NoPen))
@@ -95,15 +98,29 @@ class Bars(Sheet):
                 hatch.setBrush(QBrush(theme().color(token), Qt.BrushStyle.BDiagPattern))
             x += length
         self.text(bar.text, width - MARGIN, y + 2, bold=True, align="right", width=VALUE)
-        if bar.arithmetic:
-            self.text(bar.arithmetic, left, y + 21, token="muted", size="small", width=width - left - MARGIN)
+        below = y + 21
+        if bar.segments:
+            below = self._draw_terms(bar, left, below, width - MARGIN)
+        for line in self._lines(bar.arithmetic, width - left - MARGIN) if bar.arithmetic else ():
+            self.text(line, left, below, token="muted", size="small")
+            below += NOTE - 3
+        return max(ROW, below - y + 10)
+
+    def _draw_terms(self, bar: Bar, left: float, y: float, right: float) -> float:
+        """What each colour of a bar is, in as many lines as that needs; returns where the next line begins."""
+        metrics = QFontMetricsF(font_of("small"))
+        x = left
+        for _value, token, words in bar.segments:
+            wide = metrics.horizontalAdvance(words) + 26
+            if x > left and x + wide > right:
+                x, y = left, y + NOTE - 3
+            self.box(QRectF(x, y + 3, 8, 8), theme().color(token), None, radius=2)
+            self.text(words, x + 12, y, token="muted", size="small", width=right - x - 12)
+            x += wide
+        return y + NOTE - 3
 
     def _lines(self, note: str, width: float) -> list[str]:
         """A note in as many lines as it needs."""
-        from PySide6.QtGui import QFontMetricsF
-
-        from studio_plugins.anatomy.sheet import font_of
-
         metrics = QFontMetricsF(font_of("small"))
         lines, line = [], ""
         for word in note.split():

@@ -41,6 +41,7 @@ class Controls(QWidget):
         self._models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._models.setMinimumContentsLength(12)
         self._models.setMaxVisibleItems(24)
+        self._models.setPlaceholderText("Choose a model…")
         self._models.activated.connect(self._take)
         zones.add_control(self._models)
         row = QWidget(zones)
@@ -115,7 +116,7 @@ class Controls(QWidget):
                 if not name.startswith(PRESET):
                     self._models.setItemData(self._models.count() - 1, str(Path(name)), 3)  # the tooltip
         at = self._models.findData(chosen) if chosen else -1
-        self._models.setCurrentIndex(at if at >= 0 else 1)
+        self._models.setCurrentIndex(at)
         self._models.blockSignals(blocked)
 
     def _add_heading(self, text: str) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from studio.ml.anatomy.counting import Count, Line
 from studio.ml.anatomy.examining import Anatomy
 from studio.ui.theme import theme
 from studio.ui.tokens import SPACE_M, SPACE_S
-from studio_plugins.anatomy.words import full, percent
+from studio_plugins.anatomy.words import full, percent, plain
 
-COLUMNS = ("Part", "Formula", "With numbers", "By formula", "Counted", "Difference")
+COLUMNS = ("Part", "Formula", "With numbers", "By formula", "Counted", "Less")
+_WIDE = 860
+"""Pixels from which the numbers of each formula have a column of their own; else they are in its tooltip."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -33,10 +36,11 @@ class CountsPage(QWidget):
         self.view.setUniformRowHeights(True)
         self.view.setAlternatingRowColors(True)
         self.view.setAccessibleName("Parameters by formula and counted")
+        self.view.headerItem().setToolTip(5, "Counted, less the formula")
         header = self.view.header()
         header.setStretchLastSection(False)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((0, 230), (1, 150), (3, 118), (4, 118), (5, 84)):
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((0, 190), (2, 200), (3, 122), (4, 122), (5, 62)):
             self.view.setColumnWidth(column, width)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_S)
@@ -60,6 +64,10 @@ class CountsPage(QWidget):
         self._style(total, bold=True)
         self.view.addTopLevelItem(total)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.view.setColumnHidden(2, event.size().width() < _WIDE)
+
     def words(self) -> str:
         """The sentences above the table."""
         return f"{self._title.text()} {self._words.text()}"
@@ -77,20 +85,22 @@ class CountsPage(QWidget):
         stack = next((stack for stack in anatomy.stacks if stack.name == where), None)
         counted = sum(line.times * line.counted for line in lines)
         expected = sum(line.times * line.expected for line in lines if line.expected is not None)
-        name = f"{where}: {stack.layers} layers of {full(stack.block.parameters)}" if stack is not None else "beside the layers"
-        if stack is not None and not stack.known:
-            name = f"{where}: {stack.layers} layers"
-        group = QTreeWidgetItem([name, "", "", full(expected), full(counted), full(counted - expected)])
+        name, each = "beside the layers", ""
+        if stack is not None:
+            name = f"{stack.layers} layers" if where == "layers" else f"{where}, {stack.layers} layers"
+            each = f"{stack.layers}·{full(stack.block.parameters)}" if stack.known else ""
+        group = QTreeWidgetItem([name, "", each, full(expected), full(counted), full(counted - expected)])
         self._style(group, bold=True)
         self.view.addTopLevelItem(group)
         for line in lines:
             times = f"   × {line.times}" if line.times > 1 else ""
             item = QTreeWidgetItem(
-                [f"{line.part}{times}", line.symbols or "other: no formula", line.numbers, _number(line.expected), full(line.counted),
+                [f"{line.part}{times}", plain(line.symbols) or "other", line.numbers, _number(line.expected), full(line.counted),
                  _number(line.counted if line.difference is None else line.difference)]
             )  # fmt: skip
             item.setToolTip(0, line.part)
-            item.setToolTip(2, line.numbers)
+            for column in (1, 2):
+                item.setToolTip(column, f"{plain(line.symbols)} = {line.numbers}" if line.symbols else "No formula is known")
             self._style(item)
             if line.difference or line.difference is None:
                 item.setForeground(5, theme().color("warning"))

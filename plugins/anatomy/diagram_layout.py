@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from studio.ml.anatomy.tracing import Diagram
 
-_OFF_SPINE = ("scores", "mix", "softmax")
+_BESIDE = ("attention", "cross-attention")
 _GAP = 1.0
 
 
@@ -20,27 +20,49 @@ class Place:
 
 
 def layout(diagram: Diagram) -> tuple[Place, ...]:
-    """A place for every part."""
+    """A place for every part. What does not come from the layer's own input (the encoder's states, tables of positions)
+    stands just above its first use, to the right."""
     before: dict[int, list[int]] = {i: [] for i in range(len(diagram.parts))}
     after: dict[int, list[int]] = {i: [] for i in range(len(diagram.parts))}
     for source, target in diagram.edges:
         before[target].append(source)
         after[source].append(target)
-    rows = _rows(diagram, before, after)
+    own = _own(diagram, before)
+    rows = _rows(diagram, before, after, own)
     columns: dict[int, float] = {}
     for row in range(max(rows.values(), default=0) + 1):
-        members = [i for i in rows if rows[i] == row]
-        wished = {i: _wish(diagram, i, before, columns, len(members)) for i in members}
-        columns |= _apart(wished)
+        members = [i for i in rows if rows[i] == row and i in own]
+        guests = [i for i in rows if rows[i] == row and i not in own]
+        shift = -1.0 if len(guests) > 1 else 0.0
+        placed = _apart({i: shift + _wish(diagram, i, before, columns, len(members)) for i in members})
+        last = max(placed.values(), default=0.0)
+        columns |= placed | {i: last + _GAP * (place + 1) for place, i in enumerate(guests)}
     return tuple(Place(rows[i], columns[i]) for i in range(len(diagram.parts)))
 
 
-def _rows(diagram: Diagram, before: Mapping[int, list[int]], after: Mapping[int, list[int]]) -> dict[int, int]:
-    rows: dict[int, int] = {}
+def _own(diagram: Diagram, before: Mapping[int, list[int]]) -> set[int]:
+    """Parts that the layer's own input reaches."""
+    own = {0}
     for i in range(len(diagram.parts)):  # parts are in the order in which they happen
-        rows[i] = 1 + max((rows[source] for source in before[i]), default=-1)
+        if any(source in own for source in before[i]):
+            own.add(i)
+    return own
+
+
+def _rows(
+    diagram: Diagram, before: Mapping[int, list[int]], after: Mapping[int, list[int]], own: set[int]
+) -> dict[int, int]:
+    rows: dict[int, int] = {}
+    for i in range(len(diagram.parts)):
+        rows[i] = 1 + max((rows[source] for source in before[i] if source in own), default=-1)
     for i in reversed(range(len(diagram.parts))):
-        if not before[i] and i and after[i]:  # the encoder's states, tables of positions: just above their first use
+        if i not in own and after[i]:
+            rows[i] = max(0, min(rows[target] for target in after[i]) - 1)
+    for i in range(len(diagram.parts)):  # keys and values of one source side by side
+        if i not in own and before[i]:
+            rows[i] = min(rows[other] for other in after[before[i][0]])
+    for i in range(len(diagram.parts)):
+        if i not in own and not before[i] and after[i]:
             rows[i] = max(0, min(rows[target] for target in after[i]) - 1)
     used = sorted(set(rows.values()))
     return {i: used.index(row) for i, row in rows.items()}
@@ -49,13 +71,10 @@ def _rows(diagram: Diagram, before: Mapping[int, list[int]], after: Mapping[int,
 def _wish(
     diagram: Diagram, i: int, before: Mapping[int, list[int]], columns: Mapping[int, float], members: int
 ) -> float:
+    """The middle, or under what feeds it."""
     part = diagram.parts[i]
     placed = [columns[source] for source in before[i] if source in columns]
-    if not before[i] and i:
-        return 2.0
-    if members == 1 and part.kind not in _OFF_SPINE and part.place != "attention" and part.place != "cross-attention":
-        return 0.0
-    if part.kind == "linear" and members == 1:
+    if members == 1 and (part.kind in ("linear", "norm", "input", "output") or part.place not in _BESIDE):
         return 0.0
     return sum(placed) / len(placed) if placed else 0.0
 

@@ -12,8 +12,8 @@ from studio_plugins.anatomy.diagram_layout import Place, layout
 from studio_plugins.anatomy.sheet import Sheet, tinted
 from studio_plugins.anatomy.words import big, parameters_words, shape_words
 
-WIDTH, HEIGHT = 176.0, 36.0
-ACROSS, DOWN, MARGIN = 200.0, 54.0, 20.0
+WIDTH, HEIGHT = 168.0, 36.0
+ACROSS, DOWN, MARGIN = 182.0, 50.0, 14.0
 COLOURS = {"attention": "series.0", "cross-attention": "series.2", "feed-forward": "series.1"}
 LEGEND = (
     ("■", "series.0", "attention"),
@@ -74,9 +74,9 @@ class DiagramPage(Sheet):
             return width, 0.0
         columns = [place.column for place in self._places]
         left, right = min(columns), max(columns)
-        needed = (right - left) * ACROSS + WIDTH + 2 * MARGIN + 90
+        needed = (right - left) * ACROSS + WIDTH + 2 * MARGIN + 16
         used = max(width - 2, needed)
-        middle = used / 2 - (left + right) / 2 * ACROSS + 12
+        middle = used / 2 - (left + right) / 2 * ACROSS + 8
         for place in self._places:
             x, y = middle + place.column * ACROSS - WIDTH / 2, MARGIN + place.row * DOWN
             self._boxes.append(QRectF(round(x), round(y), WIDTH, HEIGHT))
@@ -122,10 +122,21 @@ class DiagramPage(Sheet):
         else:
             x = start.center().x()
             beside = end.right() if x > end.center().x() else end.left()
-            if end.left() - 4 < x < end.right() + 4:
+            if end.left() - 4 < x < end.right() + 4 and not self._between(source, target, x):
                 self.line([near, QPointF(x, end.top())], "muted")
+            elif end.left() - 4 < x < end.right() + 4:  # around what stands in the way
+                side = max(start.right(), end.right()) + 16
+                self.line(
+                    [QPointF(start.right(), start.center().y()), QPointF(side, start.center().y()),
+                     QPointF(side, end.center().y()), QPointF(end.right(), end.center().y())], "muted",
+                )  # fmt: skip
             else:
                 self.line([near, QPointF(x, end.center().y()), QPointF(beside, end.center().y())], "muted")
+
+    def _between(self, source: int, target: int, x: float) -> bool:
+        """Whether a part stands between two others on an upright line at x."""
+        top, bottom = self._boxes[source].bottom(), self._boxes[target].top()
+        return any(box.left() < x < box.right() and top < box.center().y() < bottom for box in self._boxes)
 
     # --- the mouse and the keyboard ---
 

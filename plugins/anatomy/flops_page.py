@@ -12,7 +12,7 @@ from studio.ml.anatomy.flops import crossing, crossing_words
 from studio.ui.plot import Legend, RulerPlot
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.anatomy.results import Look
-from studio_plugins.anatomy.words import big, flops_words, percent
+from studio_plugins.anatomy.words import big, flops_words, percent, plain
 
 LONGEST, POINTS = 1 << 20, 161
 PARTS = (
@@ -94,7 +94,7 @@ class SharePlot(RulerPlot):
             return
         x = lengths()
         costs = [look.cost(round(value)) for value in x]
-        below = self.item.plot(x, np.zeros(len(x)), pen=None)
+        below = self.item.plot(x, np.zeros(len(x)), pen=self.pen("plot.background", 1))
         stacked = np.zeros(len(x))
         for name, token, words in PARTS:
             stacked = stacked + np.array([100 * getattr(cost, name) / cost.total for cost in costs])
@@ -146,7 +146,7 @@ def sentence(look: Look) -> str:
     cost, at = look.cost(), crossing(look.stack.block)
     measured = look.measured
     told = f"At T = {look.tokens:,} all {look.stack.layers} layers take {flops_words(cost.total)}, {percent(cost.scores / cost.total)} of it grows with T². "
-    told += f"The T² part costs more than everything else from {crossing_words(look.stack.block)} = {at.rest:,.0f} tokens on, "
+    told += f"The T² part costs more than everything else from {plain(crossing_words(look.stack.block))} = {at.rest:,.0f} tokens on, "
     told += f"more than the feed-forward network alone from {at.ffn:,.0f}. "
     if measured is not None and measured.metered is not None:
         seen = measured.metered.stacks.get(look.stack.path, 0)

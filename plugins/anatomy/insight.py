@@ -10,13 +10,13 @@ from studio.ui.cards import Facts, FormulaCard
 from studio.ui.panel_layout import PanelLayout
 from studio_plugins.anatomy.formulas import formula, numbers, values
 from studio_plugins.anatomy.results import Look
-from studio_plugins.anatomy.words import full, parameters_words, sub
+from studio_plugins.anatomy.words import full, parameters_words, plain, sub
 
 _TIPS = {
     "D": "Width of the residual stream",
     "L": "Layers of this stack",
     "H": "Heads of queries",
-    "H_kv": "Heads of keys and values; fewer than H where several queries share them (GQA)",
+    "Hₖᵥ": "Heads of keys and values; fewer than H where several queries share them (GQA)",
     "d": "Numbers of a head",
     "F": "Inner width of the feed-forward network",
     "T": "Tokens of a sequence. A picture has a square number of patches, and a class token",
@@ -30,6 +30,7 @@ class Insight(QWidget):
         super().__init__(zones)
         self.hide()  # only the owner of the sections below
         self._facts = Facts(zones)
+        self._facts.set_facts({"model": "open one to see its numbers"})
         self._notes = QLabel(zones)
         self._notes.setWordWrap(True)
         self._notes.setProperty("tone", "faint")
@@ -37,11 +38,11 @@ class Insight(QWidget):
         zones.add_insight("The model", self._facts).add(self._notes)
         self._part = FormulaCard("Click a part of the layer", "", "Its formula and shapes stand here.", zones)
         self._part_section = zones.add_insight("Chosen part", self._part)
-        self._parameters = FormulaCard("", "", parent=zones)
+        self._parameters = FormulaCard("12D² + 13D, in the classical layer", parent=zones)
         zones.add_insight("Parameters of a layer", self._parameters)
-        self._flops = FormulaCard("", "", parent=zones)
+        self._flops = FormulaCard("L (24T·D² + 4T²·D)", parent=zones)
         zones.add_insight("Operations of all layers", self._flops)
-        self._crossing = FormulaCard("", "", parent=zones)
+        self._crossing = FormulaCard("T = 6D, in the classical layer", parent=zones)
         zones.add_insight("Where T² takes over", self._crossing)
 
     def show_look(self, look: Look) -> None:
@@ -84,7 +85,7 @@ class Insight(QWidget):
         if blueprint.stored:
             facts["in the files"] = ", ".join(f"{parameters_words(count)} of {kind}" for kind, count in blueprint.stored.items())
         if look.stack is not None:
-            facts |= {name: full(value) for name, value in look.stack.sizes().items() if name != "H_kv" or value != look.stack.block.heads}
+            facts |= {plain(name): full(value) for name, value in look.stack.sizes().items() if name != "H_kv" or value != look.stack.block.heads}
             facts["T"] = full(look.tokens)
             made_for = anatomy.lengths.get(look.stack.path, 0)
             if made_for:

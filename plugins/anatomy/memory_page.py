@@ -8,7 +8,7 @@ from studio.ml.anatomy.memory import (
 from studio.ml.anatomy.shape import Term
 from studio_plugins.anatomy.bars import Bar, Group
 from studio_plugins.anatomy.results import Look
-from studio_plugins.anatomy.words import full
+from studio_plugins.anatomy.words import full, plain
 
 _TOKENS = ("series.0", "series.1", "series.2", "series.5", "series.6")
 
@@ -50,9 +50,11 @@ def _moment(look: Look) -> Group:
     for fused, name in ((False, "plain attention"), (True, "fused attention")):
         terms = moment_terms(look.stack.block, look.tokens, request.batch, size, fused=fused, source=look.source)
         total = sum(term.value for term in terms)
-        shown = " + ".join(f"{term.name} {term.symbols}" for term in terms)
-        segments = tuple((float(term.value), _TOKENS[i]) for i, term in enumerate(terms))
-        bars.append(Bar(name, total, bytes_words(total), shown, segments=segments))
+        segments = tuple(
+            (float(term.value), _TOKENS[i], f"{term.name}: {plain(term.symbols)} = {bytes_words(term.value)}")
+            for i, term in enumerate(terms)
+        )
+        bars.append(Bar(name, total, bytes_words(total), segments=segments))
     return Group(
         "Inference: the largest moment of a layer",
         tuple(bars),
@@ -95,10 +97,9 @@ def _training(look: Look) -> Group:
         terms = training_terms(look.parameters, name, mixed=request.mixed)
         total = sum(term.value for term in terms)
         each = total // max(1, look.parameters)
-        shown = " + ".join(f"{term.symbols} {term.name}" for term in terms)
-        segments = tuple((float(term.value), _TOKENS[i]) for i, term in enumerate(terms))
+        segments = tuple((float(term.value), _TOKENS[i], f"{term.name} {term.symbols}") for i, term in enumerate(terms))
         chosen = "▸ " if name == request.optimiser else ""
-        bars.append(Bar(f"{chosen}{title}", total, bytes_words(total), f"{shown} = {each}·P", segments=segments))
+        bars.append(Bar(f"{chosen}{title}", total, bytes_words(total), f"{each}·P = {each}·{full(look.parameters)}", segments=segments))
     how = "mixed precision" if request.mixed else "float32"
     source = (
         "With mixed precision Adam keeps 2 + 2 + 4 + 8 = 16 bytes a parameter (Rajbhandari et al. 2020, ZeRO, sec. 3.1); 8-bit "
@@ -118,4 +119,4 @@ def _training(look: Look) -> Group:
 
 
 def _bar(term: Term, colour: str) -> Bar:
-    return Bar(term.name, term.value, bytes_words(term.value), f"{term.symbols} = {term.numbers}", colour)
+    return Bar(term.name, term.value, bytes_words(term.value), f"{plain(term.symbols)} = {term.numbers}", colour)

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from studio.engine import Event, Task
 from studio.host.commands import Command
@@ -18,17 +18,19 @@ from studio.host.request import RequestError, what_fits
 from studio.ui.cards import EmptyState
 from studio.ui.elided import ElidedLabel
 from studio.ui.panel_layout import PanelLayout
+from studio.ui.tokens import SPACE_S
 from studio_plugins.anatomy import demo, sharing
 from studio_plugins.anatomy.controls import Controls
 from studio_plugins.anatomy.desk import Desk
 from studio_plugins.anatomy.insight import Insight
 from studio_plugins.anatomy.jobs import CountOrder
-from studio_plugins.anatomy.request import FIRST, PRESET, AnatomyRequest
+from studio_plugins.anatomy.request import FIRST, LARGEST, PRESET, AnatomyRequest
 from studio_plugins.anatomy.results import Counted, Look, Opened, Timed, look_at, with_known
 from studio_plugins.anatomy.script import script
 from studio_plugins.anatomy.stage import PAGES, Stage
 
 _OWN_SIZES = {"width": 0, "layers": 0, "heads": 0}
+"""As the model has them; once it is open, its own numbers stand in the form."""
 
 
 class AnatomyPanel(Panel):
@@ -58,14 +60,19 @@ class AnatomyPanel(Panel):
             "Time one layer", self.time_layer, shortcut="Ctrl+Return",
             tip="Run one real layer with these lengths on this machine",
         )  # fmt: skip
-        self._keep = QPushButton("Keep in the History", self.zones)
-        self._keep.setToolTip("Counts, operations, script and settings")
+        self._keep = QPushButton("Keep", self.zones)
+        self._keep.setToolTip("Keep counts, operations, script and settings in the History")
         self._keep.clicked.connect(lambda _checked=False: self.keep())
         self._copy = QPushButton("Copy as Python", self.zones)
         self._copy.setToolTip("The same counts with torch and transformers alone, as a script on the clipboard")
         self._copy.clicked.connect(lambda _checked=False: self.copy_script())
-        self.zones.add_secondary(self._keep)
-        self.zones.add_secondary(self._copy)
+        row = QWidget(self.zones)
+        beside = QHBoxLayout(row)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(SPACE_S)
+        beside.addWidget(self._keep)
+        beside.addWidget(self._copy)
+        self.zones.add_secondary(row)
         self._status = ElidedLabel(self.zones)
         self._status.setProperty("tone", "muted")
         self.zones.add_stage_tool(self.stage.tabs)
@@ -82,7 +89,7 @@ class AnatomyPanel(Panel):
         controls.chosen.connect(self.open_model)
         controls.opening_folder.connect(lambda: self.choose_place(folder=True))
         controls.opening_file.connect(lambda: self.choose_place(folder=False))
-        controls.resetting.connect(lambda: controls.set(_OWN_SIZES))
+        controls.resetting.connect(self._own_sizes)
         desk.opened.connect(self._take_opened)
         desk.unopened.connect(self._say_unopened)
         desk.counted.connect(self._take_counted)
@@ -95,7 +102,7 @@ class AnatomyPanel(Panel):
         stage.tokens.connect(lambda tokens: controls.set({"tokens": tokens}))
         stage.chosen.connect(self.insight.show_part)
         stage.timing.connect(self.time_layer)
-        stage.stack.connect(lambda path: controls.set({"stack": path, **_OWN_SIZES}))
+        stage.stack.connect(self._turn_to)
 
     def _register_commands(self) -> None:
         def shown() -> bool:
@@ -107,7 +114,7 @@ class AnatomyPanel(Panel):
             ("script", "Copy the anatomy as Python", self.copy_script, shown),
             ("folder", "Open a transformers folder…", lambda: self.choose_place(folder=True), None),
             ("config", "Open a config.json…", lambda: self.choose_place(folder=False), None),
-            ("own", "Back to the model's own sizes", lambda: self.controls.set(_OWN_SIZES), shown),
+            ("own", "Back to the model's own sizes", self._own_sizes, shown),
             *((f"page.{name}", f"Anatomy: {title}", lambda name=name: self.stage.show_page(name), shown) for name, title in PAGES.items()),
         ]
         for name, text, callback, enabled in offered:
@@ -211,6 +218,14 @@ class AnatomyPanel(Panel):
         QGuiApplication.clipboard().setText(script(self.look))
         self.message("The script is on the clipboard.", "success")
 
+    def _own_sizes(self) -> None:
+        """Width, layers and heads as the configuration has them."""
+        self.controls.set(_OWN_SIZES)
+
+    def _turn_to(self, path: str) -> None:
+        """Another stack, in its own sizes."""
+        self.controls.set({"stack": path, **_OWN_SIZES})
+
     def _edited(self) -> None:
         if not self._setting:
             self.state_changed.emit()
@@ -258,6 +273,7 @@ class AnatomyPanel(Panel):
         if request.model != self._opened.model:
             return
         look = look_at(request, self._opened.anatomy)
+        self._fill_sizes(look)
         self.look = look = with_known(look, self._counted, self._timed)
         self.controls.show_look(look)
         self.stage.show_look(look)
@@ -266,6 +282,17 @@ class AnatomyPanel(Panel):
         if look.stack is not None and look.counted is None and look.key != self._asked:
             self._asked = look.key
             self.desk.count(CountOrder(look.request, look.change, look.key, self._opened))
+
+    def _fill_sizes(self, look: Look) -> None:
+        """Numbers in the place of “as the model has them”, where the form can hold them."""
+        if look.stack is None or look.problem:
+            return
+        own = {"width": look.stack.block.width, "layers": look.stack.layers, "heads": look.stack.block.heads}
+        blank = {name: value for name, value in own.items() if not getattr(look.request, name)}
+        if blank and all(value <= LARGEST[name] for name, value in blank.items()):
+            self._setting = True
+            self.controls.set(blank)
+            self._setting = False
 
     def _say_unopened(self, model: str, why: str, details: str) -> None:
         if model != self._wanted:

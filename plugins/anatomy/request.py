@@ -28,6 +28,8 @@ OPTIMISERS: Mapping[str, str] = MappingProxyType(
 ATTENTIONS: Mapping[str, str] = MappingProxyType(
     {"plain": "Plain: scores are kept", "fused": "Fused: scores are never written"}
 )
+LARGEST: Mapping[str, int] = MappingProxyType({"width": 16_384, "layers": 256, "heads": 256})
+"""What the form can hold; a model may be larger."""
 _OTHER = "Other sizes (hypothetical)"
 _TRAINING = "Training"
 
@@ -63,10 +65,10 @@ class AnatomyRequest(Request):
         widget="choice",
         choices=ATTENTIONS,
     )
-    width: int = ui(0, title="Width D", help="Of the residual stream.", ge=0, le=65_536, step=64, group=_OTHER)
-    layers: int = ui(0, title="Layers L", help="Of this stack.", ge=0, le=512, step=1, group=_OTHER)
+    width: int = ui(0, title="Width D", help="Of the residual stream.", ge=0, le=LARGEST["width"], step=64, group=_OTHER)
+    layers: int = ui(0, title="Layers L", help="Of this stack.", ge=0, le=LARGEST["layers"], step=1, group=_OTHER)
     heads: int = ui(
-        0, title="Heads H", help="They divide the width; shared heads of keys keep their share.", ge=0, le=512, step=1,
+        0, title="Heads H", help="They divide the width; shared heads of keys keep their share.", ge=0, le=LARGEST["heads"], step=1,
         group=_OTHER,
     )  # fmt: skip
     optimiser: Literal["sgd", "momentum", "adam", "adam8"] = ui(

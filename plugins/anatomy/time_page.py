@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from studio.ml.anatomy.timing import PROBE
 from studio.ui.cards import EmptyState
 from studio.ui.plot import Plot
 from studio.ui.tokens import SPACE_M, SPACE_S
@@ -32,6 +33,8 @@ class RunsPlot(Plot):
             return
         x, y = list(range(1, len(self._seconds) + 1)), [1000 * value for value in self._seconds]
         self.item.plot(x, y, pen=self.pen("series.0", 1.5), symbol="o", symbolSize=6, symbolBrush=self.brush("series.0"), symbolPen=None, name="runs")
+        step = max(1, round(len(x) / 8))
+        self.item.getAxis("bottom").setTicks([[(i, str(i)) for i in x[::step]]])
         middle = sorted(y)[len(y) // 2]
         self.item.addItem(self.pg.InfiniteLine(pos=middle, angle=0, pen=self.pen("accent", 1.5)), ignoreBounds=True)
         self.view.setYRange(0, max(y) * 1.1, padding=0)
@@ -96,7 +99,7 @@ def groups(look: Look, timed: Timed) -> list[Group]:
         "Speed",
         (
             Bar("this layer", timing.rate, f"{big(timing.rate)}FLOP/s", f"{timing.flops:,} FLOP / {seconds_words(one)}", "series.1"),
-            Bar("a matrix product of 512×512", timing.probe, f"{big(timing.probe)}FLOP/s", "measured just before, the best of four", "series.2"),
+            Bar(f"a plain {PROBE}² product", timing.probe, f"{big(timing.probe)}FLOP/s", "one matrix product, measured just before, the best of several", "series.2"),
         ),
     )
     return [durations, speed]

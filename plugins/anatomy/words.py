@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from studio.ml.anatomy.memory import bytes_words
 
-__all__ = ["big", "bytes_words", "flops_words", "full", "percent", "seconds_words", "shape_words", "sub"]
+__all__ = ["big", "bytes_words", "flops_words", "full", "parameters_words", "percent", "plain", "seconds_words", "shape_words", "sub"]
 
 
 def full(value: int) -> str:
@@ -56,6 +56,11 @@ def seconds_words(value: float) -> str:
 
 def shape_words(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape)) if shape else "1"
+
+
+def plain(symbols: str) -> str:
+    """H_kv where no rich text is drawn."""
+    return symbols.replace("H_kv", "Hₖᵥ")
 
 
 def sub(symbols: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,9 @@ class Anatomy:
 @dataclass(frozen=True)
 class Measured:
     """Counted by running it without numbers: lengths of all stacks (by path), operations, the layer's parts, and how many
-    numbers it keeps for training. Where something could not be measured, `problem` says why.
+    numbers it keeps for training. config, given: what was built, and what it was given (name, shape and number format, or
+    the value of a switch), so that it can be done again elsewhere. Where something could not be measured, `problem` says
+    why.
     """
 
     lengths: Mapping[str, int]
@@ -52,6 +55,8 @@ class Measured:
     diagram: Diagram | None
     kept: int | None
     problem: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    given: tuple[tuple[str, Any, str], ...] = ()
 
 
 def open_anatomy(blueprint: Blueprint) -> Anatomy:
@@ -108,7 +113,16 @@ def measure(blueprint: Blueprint, path: str, tokens: int, batch: int, change: Ch
         kept = kept_numbers(model, given, layer)
     except Untraceable as error:
         problem = str(error)
-    return Measured(lengths, metered, diagram, kept, problem)
+    config = json.loads(json.dumps(model.config.to_diff_dict(), default=str))
+    return Measured(lengths, metered, diagram, kept, problem, config, _told(given))
+
+
+def _told(given: Mapping[str, Any]) -> tuple[tuple[str, Any, str], ...]:
+    """Arguments as plain data."""
+    return tuple(
+        (name, value, "") if isinstance(value, bool) else (name, tuple(value.shape), str(value.dtype).removeprefix("torch."))
+        for name, value in given.items()
+    )
 
 
 def source_tokens(stacks: tuple[StackShape, ...], lengths: Mapping[str, int]) -> int:

@@ -26,13 +26,14 @@ BUDGET = 3.0
 MOST_RUNS = 30
 _SHARE = 0.5
 """Of the free memory that a measurement may take."""
-_PROBE = 512
+PROBE = 1024
+"""Sides of the matrices whose product tells how fast this machine can be."""
 
 
 @dataclass(frozen=True)
 class Timing:
     """seconds: of every run, the first (which warms up) left out. flops: of one run, by the counter. probe: what a plain
-    matrix product of 512×512 reaches here, in operations a second.
+    matrix product of PROBE×PROBE reaches here, in operations a second.
     """
 
     seconds: tuple[float, ...]
@@ -56,17 +57,17 @@ class Timing:
 
 
 def probe(device: str, dtype: str) -> float:
-    """Operations a second of a matrix product of 512×512 on this device, the best of a few."""
+    """Operations a second of a matrix product of PROBE×PROBE on this device, the best of a few."""
     import torch
 
-    a = torch.randn(_PROBE, _PROBE, device=device).to(getattr(torch, dtype))
+    a = torch.randn(PROBE, PROBE, device=device).to(getattr(torch, dtype))
     best = float("inf")
-    for _ in range(4):
+    for _ in range(6):
         begin = time.perf_counter()
         a @ a
         _wait(device)
         best = min(best, time.perf_counter() - begin)
-    return 2 * _PROBE**3 / best
+    return 2 * PROBE**3 / best
 
 
 def check(
