@@ -17,15 +17,16 @@ from torch import Tensor
 from studio.ml.data.scenes import Kind, Vocabulary
 from studio.ml.diffusion.model_folder import parse_config
 from studio.ml.evaluation.attending import induction_score, previous_token_score, strongest, watched
-from studio.ml.evaluation.classifier import SceneVocabulary, share
+from studio.ml.evaluation.classifier import SceneVocabulary
+from studio.ml.evaluation.metrics import wilson_interval
 from studio.ml.language import stories
 from studio.ml.language.causal import CausalModel, CausalModelConfig, load_causal
-from studio.ml.language.tokenizer import END, PADDING, START
+from studio.ml.language.tokenizer import PADDING
 
 SEED = 95
 BATCH = 64
-PERIOD = 20
-"""Tokens of the random text that is repeated to find induction heads."""
+REPEATED = 12
+"""Random words that are said twice to find induction heads."""
 
 Floats = NDArray[np.float64]
 
@@ -87,16 +88,20 @@ def told_again(model: CausalModel, asked: Sequence[stories.Story]) -> NDArray[np
     return np.array(hits, dtype=np.bool_)
 
 
-def head_scores(model: CausalModel, count: int = 64) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Previous-token and induction scores [H] of each attention, on random words and marks said twice."""
+def head_scores(
+    model: CausalModel, vocabulary: Vocabulary, count: int = 64
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Previous-token and induction scores [H] of each attention, on random words that are said twice."""
     rng = np.random.default_rng(SEED)
-    words = rng.integers(END + 1, model.tokenizer.size, (count, PERIOD))
-    ids = np.concatenate([np.full((count, 1), START), words, words], axis=1)
+    known = stories.plain_words(vocabulary)
+    said = [" ".join(known[i] for i in rng.integers(len(known), size=REPEATED)) for _ in range(count)]
+    texts = [model.tokenizer.encode(f"say {words}. again: {words}").ids for words in said]
     with torch.no_grad(), watched(model.net) as maps:
-        model.net(torch.from_numpy(ids).to(model.device))
-    repeated = {name: weights[:, :, 1:, 1:] for name, weights in maps.items()}
-    previous = {name: previous_token_score(weights) for name, weights in maps.items()}
-    return previous, {name: induction_score(weights, PERIOD) for name, weights in repeated.items()}
+        model.net(torch.tensor(texts, device=model.device))
+    # without the start token and "say", which come once, the text has a period: the words and ". again :"
+    repeated = {name: weights[:, :, 2:, 2:] for name, weights in maps.items()}
+    previous = {name: previous_token_score(weights) for name, weights in repeated.items()}
+    return previous, {name: induction_score(weights, REPEATED + 3) for name, weights in repeated.items()}
 
 
 def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
@@ -120,17 +125,21 @@ def report(folder: Path, options: argparse.Namespace) -> Iterator[str]:
         yield f"| {name} | **{mine:.4f}** | {least:.4f} | {gap:.3f} ± {width:.3f} |"
     yield ""
     again = told_again(model, told(vocabulary, options.count))
-    yield "| told again word for word, the likeliest word each time | interval |"
-    yield "|---|---|"
-    yield f"| {share(again)} |"
+    yield f"Of {len(again):,} stories that are told again it tells {again.mean():.1%} word for word, the likeliest word each time,"
+    yield f"given what comes before (95 % interval {_interval(again)})."
     yield ""
-    yield f"Heads, on {PERIOD} random words told twice (mean weight; an even look at all tokens so far would be about"
-    yield f"{1 / (1.5 * PERIOD):.2f}):"
+    yield f"Heads, on {REPEATED} random words said twice (mean weight; an even look at all tokens so far would be about"
+    yield f"{1 / (1.5 * REPEATED):.2f}):"
     yield ""
-    previous, induction = head_scores(model)
+    previous, induction = head_scores(model, vocabulary)
     for what, scores in (("the token before", previous), ("what followed the last time (induction)", induction)):
         name, head, score = strongest(scores)
         yield f"- looks most at {what}: `{name}` head {head}, {score:.2f}"
+
+
+def _interval(hits: NDArray[np.bool_]) -> str:
+    low, high = wilson_interval(int(hits.sum()), hits.size)
+    return f"{low:.1%} to {high:.1%}"
 
 
 def batched(texts: Sequence[Sequence[int]]) -> Tensor:

@@ -40,7 +40,7 @@ class CausalNetwork(nn.Module):
         self.config = config
         width = config.transformer.width
         self.embedding = gaussian(config.vocabulary, width, std=width**-0.5)
-        self.places = LearnedPositions(config.length, width)
+        self.places = LearnedPositions(config.length, width, std=width**-0.5)
         self.layers = Causal(config.transformer)
 
     def forward(self, ids: Tensor, cache: Sequence[LayerCache] | None = None) -> Tensor:

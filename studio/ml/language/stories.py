@@ -84,6 +84,12 @@ def words(vocabulary: Vocabulary) -> list[str]:
     return list(dict.fromkeys([*_OWN_WORDS.split(), *captions.words(vocabulary)]))
 
 
+def plain_words(vocabulary: Vocabulary) -> list[str]:
+    """The words of captions that stand for themselves: not "apple", which people type for "red apple"."""
+    phrases = captions.phrases(vocabulary)
+    return [word for word in captions.words(vocabulary) if phrases.get(word, word) == word]
+
+
 def _list(choices: Choices, vocabulary: Vocabulary) -> str:
     things = ", ".join(article(choices.among(vocabulary.nouns)) for _ in range(choices.among(LENGTHS)))
     return f"i see {things}." + (f" again: {things}." if choices.happens(LIST_AGAIN) else "")
@@ -91,7 +97,7 @@ def _list(choices: Choices, vocabulary: Vocabulary) -> str:
 
 def _nonsense(choices: Choices, vocabulary: Vocabulary) -> str:
     """Only looking back helps to say these words again: nothing else tells what follows which."""
-    known = captions.words(vocabulary)
+    known = plain_words(vocabulary)
     said = " ".join(choices.among(known) for _ in range(choices.among(WORD_COUNTS)))
     return f"say {said}." + (f" again: {said}." if choices.happens(LIST_AGAIN) else "")
 

@@ -83,7 +83,7 @@ def recipes() -> dict[str, Recipe]:
         "emoji-captions": Recipe(
             _emoji_captions,
             TrainSettings(
-                steps=3200, batch=64, learning_rate=1e-3, ema=0.998, weight_decay=0.01, checkpoint_every=200, sample_every=1000
+                steps=2600, batch=64, learning_rate=2e-3, ema=0.998, weight_decay=0.01, checkpoint_every=200, sample_every=1000
             ),
             "the causal language model of stories about emoji scenes, for one CPU core (about 25 minutes)",
         ),

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from studio.ml.data import captions
 from studio.ml.data.scenes import Placed, Scene, Vocabulary, held_out
 from studio.ml.language.stories import INVERSE, LISTS, NONSENSE, Story, story, words
 from studio.ml.language.tokenizer import TextTokenizer
@@ -105,7 +106,7 @@ def test_what_is_told_again_was_told() -> None:
 
 
 def test_the_words_are_all_there_and_no_story_is_too_long() -> None:
-    tokenizer = TextTokenizer(words(LARGE))
+    tokenizer = TextTokenizer(words(LARGE), captions.phrases(LARGE))
     longest = 0
     for one in many(Vocabulary(LARGE.nouns, LARGE.backgrounds, {"relation": 0.9, "trio": 0.1}), 1500):
         found = tokenizer.encode(one.text, end=True)
