@@ -17,6 +17,7 @@ from studio.ml.gp.kernel import Kernel
 from studio.ml.gp.model import Data, Model
 from studio.ml.gp.samples import STEADY
 from studio.ml.gp.sparse import SparsePosterior
+from studio.ml.gp.stochastic import StochasticPosterior
 from studio.ml.gp.threads import one_blas_thread
 from studio_plugins.gp.ways import Found, Way, gaussian_of, jointly, predicted
 
@@ -33,9 +34,18 @@ SIDE = 256
 
 
 @dataclass(frozen=True, eq=False)
+class Learned:
+    """A posterior learned from batches; `bound`: its lower bound of log p(y), estimated from one batch where it is still
+    on its way (None at the end: it is worked out over all the data)."""
+
+    posterior: StochasticPosterior
+    bound: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Question:
     """The model, the data, the way to the posterior, and the places [m, D] where it is wanted; `samples`: whether
-    functions are to be drawn."""
+    functions are to be drawn; `learned`: what the stochastic way knows so far."""
 
     model: Model
     data: Data
@@ -43,6 +53,7 @@ class Question:
     way: Way
     samples: bool = False
     prior: bool = False
+    learned: Learned | None = None
 
     @property
     def follows_the_hand(self) -> bool:
@@ -140,7 +151,8 @@ def answer(question: Question) -> Answer:
     """Condition the model on the data. Raises GPError."""
     one_blas_thread()
     model, x, way = noise_apart(question.model), question.grid, question.way
-    found = way.condition(model, question.data)
+    found = way.condition(model, question.data) if question.learned is None else question.learned.posterior
+    estimate = None if question.learned is None else question.learned.bound
     exact = found if isinstance(found, Posterior) else None
     loo = exact.leave_one_out() if exact is not None and 1 < len(question.data) <= LOO_LIMIT else None
     spread = prior_spread = None
@@ -152,7 +164,7 @@ def answer(question: Question) -> Answer:
         prior_spread = Spread(at[:, 0], model.mean(at), _root(model.kernel(at), model.kernel, at))
     prior = Prediction(model.mean(x), model.kernel.diagonal(x))
     return Answer(
-        found, way, terms_of(found), predicted(found, x), prior, loo, spread, prior_spread,
+        found, way, terms_of(found) if estimate is None else {"bound": estimate}, predicted(found, x), prior, loo, spread, prior_spread,
         _glance(model, question.data), None if exact is None else exact.condition, _bracket(found),
     )  # fmt: skip
 

@@ -18,12 +18,13 @@ from studio_plugins.gp.answers import Grasp, Pull, Question, Taken
 from studio_plugins.gp.document import Scene
 from studio_plugins.gp.jobs import Hunt, Placing, Sampling, Subject, Survey
 from studio_plugins.gp.latest import Latest
+from studio_plugins.gp.points import Points
 from studio_plugins.gp.request import GpRequest
 
 
 class Desk(TaskDesk):
     """Signals: `answered` (Answer to the newest Question), `pulled` (Pulled, Pull) while a point is dragged, `unable`
-    (why there is no answer, in words); `stepped` (FitStep), `measured` (series, evaluation, log likelihood), `fitted`
+    (why there is no answer, in words); `stepped` (FitStep), `learned` (Learned, on the way), `measured` (series, evaluation, log likelihood), `fitted`
     (FitResult), `ended` when a fit was cancelled or failed; `surveyed` (Landscape), `doubted` (HyperGaussian),
     `sampled` (Sampled); `grown` (Growth) while a structure is searched, `hunted` (Growth) at its end; `spread_out` (inducing points [m, D]); `table`
     (TableRead), `loaded` (Scene). `parts` and `slopes` answer what the pages beside the function ask."""
@@ -32,6 +33,7 @@ class Desk(TaskDesk):
     pulled = Signal(object, object)
     unable = Signal(str)
     stepped = Signal(object)
+    learned = Signal(object)
     measured = Signal(str, int, float)
     fitted = Signal(object)
     ended = Signal()
@@ -143,6 +145,10 @@ class Desk(TaskDesk):
         if self._hunt is not None:
             self._hunt.cancel()
 
+    def pack(self, points: Points) -> None:
+        """Write very many points as text before a request needs it: that takes a second for a million."""
+        self._context.submit(loading.pack, points, title="packing the points", lane="quick")
+
     def spread(self, scene: Scene) -> None:
         """Put inducing points where they leave least open."""
         wanted = Placing(scene.model, scene.data, scene.inducing)
@@ -170,7 +176,9 @@ class Desk(TaskDesk):
         if isinstance(event, Metric):
             self.measured.emit(event.series, round(event.x), event.y)
         elif isinstance(event, Snapshot):
-            told = {"fit": self.stepped, "landscape": self.surveyed, "tree": self.grown}
+            told = {
+                "fit": self.stepped, "learned": self.learned, "landscape": self.surveyed, "tree": self.grown,
+            }  # fmt: skip
             told[event.name].emit(event.data)
 
     def _done(self, task: Task, result: Any) -> None:

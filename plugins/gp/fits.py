@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from studio.host.request import RequestError
 from studio.ml.gp.jet import Array
+from studio_plugins.gp.answers import Learned
 from studio_plugins.gp.asking import request_of
 from studio_plugins.gp.desk import Desk
 from studio_plugins.gp.document import Document, Scene
 from studio_plugins.gp.insight import Insight
 from studio_plugins.gp.jobs import Sampling, Subject, Survey
+from studio_plugins.gp.points import Points
 from studio_plugins.gp.request import GpRequest
 from studio_plugins.gp.results import FitResult
 
@@ -37,8 +40,10 @@ class Fits(QObject):
         super().__init__(desk)
         self._document, self._desk, self._insight, self._grid = document, desk, insight, grid
         self._surveyed: Survey | None = None
+        self._learned: tuple[Points, Learned] | None = None
         desk.stepped.connect(self._show_step)
         desk.measured.connect(insight.course.append)
+        desk.learned.connect(self._show_learned)
         desk.fitted.connect(self._take)
         desk.ended.connect(self.over)
         desk.surveyed.connect(self._show_landscape)
@@ -95,13 +100,27 @@ class Fits(QObject):
             return None
         return _subject_of(scene)
 
+    def learned(self, scene: Scene) -> Learned | None:
+        """What the stochastic way has learned, if it was for these points and values."""
+        if self._learned is None or self._learned[0] is not scene.points or scene.way.name != "stochastic":
+            return None
+        known, model = self._learned[1].posterior.model, scene.model
+        same = known.parameters() and [p.name for p in known.parameters()] == [p.name for p in model.parameters()]
+        return self._learned[1] if same and np.allclose(known.theta, model.theta, rtol=1e-9, atol=1e-12) else None
+
     # --- hearing ---
+
+    def _show_learned(self, found: Learned) -> None:
+        self._learned = (self._document.scene.points, found)
+        self.passing.emit(self._document.scene.with_model(found.posterior.model))
 
     def _show_step(self, step: FitStep) -> None:
         self.passing.emit(self._document.scene.with_model(step.model))
 
     def _take(self, result: FitResult) -> None:
         self._insight.show_fit(result.fitted, {rule.name for rule in result.request.rules if rule.fixed})
+        if result.learned is not None:
+            self._learned = (self._document.scene.points, Learned(result.learned))
         found = self._document.scene.with_model(result.fitted.model)
         self._document.edit("fit", kernel=found.kernel, noise=found.noise, mean=found.mean)
         self.over.emit()
@@ -149,6 +168,10 @@ def _subject_of(scene: Scene) -> Subject:
 
 def _verdict(result: FitResult) -> tuple[str, str]:
     """What a fit came to, in words, and how serious that is."""
+    if result.learned is not None:
+        bound = f"{result.fitted.evidence.total:.3f}".replace("-", "−")
+        text = f"log p(y) ≥ {bound}, learned from {result.request.iterations} batches in {result.seconds:.1f} s."
+        return f"{text} {result.problem}".strip(), "warning" if result.problem else "success"
     best = max(result.fitted.runs, key=lambda run: run.value)
     runs = len(result.fitted.runs)
     of = f", the best of {runs} runs" if runs > 1 else ""

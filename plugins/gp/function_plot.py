@@ -128,8 +128,9 @@ class FunctionPlot(QWidget):
         return self._selection
 
     def name_axes(self, x: str, y: str) -> None:
-        self._labels = (x, y)
-        self._restyle()
+        if (x, y) != self._labels:
+            self._labels = (x, y)
+            style_axes(self.canvas, self._labels)
 
     def span(self) -> tuple[float, float]:
         """The stretch of x that shows."""

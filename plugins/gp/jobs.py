@@ -22,6 +22,7 @@ from studio.ml.gp.mean import Mean
 from studio.ml.gp.model import Data, Model
 from studio.ml.gp.threads import one_blas_thread
 from studio_plugins.gp.request import GpRequest, Rule, freedom_of
+from studio_plugins.gp.learning import learn
 from studio_plugins.gp.results import FitResult, keep
 from studio_plugins.gp.ways import Way
 
@@ -137,6 +138,8 @@ def gp(request: GpRequest, ctx: JobContext) -> Generator[Event | Offload, Any, F
     one_blas_thread()
     started = time.monotonic()
     way = request.way
+    if way.name == "stochastic":
+        return (yield from learn(request, ctx))
     model = noise_apart(request.model) if way.name == "sparse" else request.model
     climb = fit(
         model, request.data, request.freedom, condition=way.condition, restarts=request.restarts,

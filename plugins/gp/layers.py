@@ -25,8 +25,9 @@ half the window's pixels at each step of a drag takes longer than everything els
 POINT_PX, CHOSEN_PX = 9, 12
 MANY = 400
 """From here on the points are drawn small, and bars only where a point is chosen."""
-MOST_DRAWN = 10_000
-"""Of more points only every second, third, … is drawn; all of them count."""
+CROWD, MOST_DRAWN = 2000, 6000
+"""From where they are drawn muted; and of more than the second number only every second, third, … is drawn, though all
+of them count."""
 
 
 class Belief:
@@ -173,6 +174,7 @@ class Dots:
         self._points, self._chosen, self._hover = Points(), frozenset[int](), -1
         self._linked = frozenset[int]()
         self._hidden, self._common, self._multiple = -1, 0.0, 2.0
+        self._drawn: tuple[Points | None, int] = (None, -1)
         self._bars = Bars()
         self._scatter = pg.ScatterPlotItem(name="observations", pxMode=True, antialias=True)
         self._marked = pg.ScatterPlotItem(pxMode=True, antialias=True)
@@ -228,6 +230,7 @@ class Dots:
 
     def restyle(self) -> None:
         self._scatter.setPen(_pen(theme().color("plot.background"), 1.0))
+        self._drawn = (None, -1)
         self._marked.setBrush(theme().color("accent"))
         self._marked.setPen(_pen(theme().color("plot.background"), 1.5))
         self._bars.set_pen(_pen(theme().color("muted"), 1.0))
@@ -238,12 +241,15 @@ class Dots:
         self._draw_marked()
 
     def _draw_scatter(self) -> None:
+        if self._drawn[0] is self._points and self._drawn[1] == self._hidden:
+            return  # noise or selection alone is another
+        self._drawn = (self._points, self._hidden)
         count = len(self._points)
         keep = np.flatnonzero(np.arange(count) != self._hidden)[:: max(1, -(-count // MOST_DRAWN))]
         many = count >= MANY
         self._scatter.setZValue(-15 if many else 6)  # very many would hide the mean
-        self._scatter.setBrush(theme().color("muted" if count > MOST_DRAWN // 5 else "text"))
-        small = 3 if count > MOST_DRAWN // 5 else 4 if many else POINT_PX
+        self._scatter.setBrush(theme().color("muted" if count > CROWD else "text"))
+        small = 3 if count > CROWD else 4 if many else POINT_PX
         self._scatter.setData(self._points.x[keep, 0], self._points.y[keep], size=small)
 
     def _draw_marked(self) -> None:

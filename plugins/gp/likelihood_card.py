@@ -28,6 +28,11 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Q = K_nm K_mm⁻¹ K_mn is what the inducing points say. Slack: what they leave undetermined at the points; 0 where "
             "they determine f.",
         ),
+        "stochastic": (
+            "log <i>p</i>(<b>y</b>) ≥ Σ E<sub><i>q</i></sub>[log N(<i>y</i> | <i>f</i>, σ²)] − KL(<i>q</i>(<b>u</b>) | <i>p</i>(<b>u</b>))",
+            "q(u): a Gaussian of its own over the values at the inducing points, learned from batches. On the way the bound is "
+            "estimated from one batch.",
+        ),
         "student": (
             "log <i>p</i>(<b>y</b>) ≥ Σ log <i>t</i><sub>ν</sub>(√E[(<i>y</i> − <i>f</i>)²] / σ) − KL(<i>q</i>(<i>f</i>) | <i>p</i>(<i>f</i>))",
             "A lower bound: f and the weights of the points are taken as independent.",

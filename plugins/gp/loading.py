@@ -21,8 +21,8 @@ from studio.ml.gp.stationary import RBF
 from studio_plugins.gp.document import Scene
 from studio_plugins.gp.points import Points
 
-MOST = 100_000
-"""Rows that are taken from a table: as many as inducing points answer for within a second or so."""
+MOST = 1_000_000
+"""Rows that are taken from a table: the largest number for which there is a method here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,11 @@ def bundled(name: str, _ctx: JobContext) -> Generator[Event | Offload, Any, Scen
     """A set that ships with the libraries, with the model it suggests."""
     scene: Scene = yield Offload(_bundled, name)
     return scene
+
+
+def pack(points: Points, _ctx: JobContext) -> Generator[Event | Offload, Any, None]:
+    """Write points as text; they remember it."""
+    yield Offload(lambda: points.packed)
 
 
 def bundled_names() -> tuple[tuple[str, str], ...]:

@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QSpin
 
 from studio.ui.tokens import SPACE_S
 from studio_plugins.gp.document import Scene
-from studio_plugins.gp.ways import EXACT_LIMIT, MOST_INDUCING
+from studio_plugins.gp.ways import EXACT_LIMIT, MOST_INDUCING, SPARSE_LIMIT
 
 METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "auto": ("automatic", f"The formula as it stands up to {EXACT_LIMIT:,} points, inducing points beyond"),
+        "auto": ("automatic", f"The formula as it stands up to {EXACT_LIMIT:,} points, inducing points up to {SPARSE_LIMIT:,}, batches beyond"),
         "exact": ("exact", "The formula as it stands: n³/3 operations"),
         "sparse": ("inducing points", "SGPR (Titsias 2009): m points stand for all, n·m² operations; a lower bound of log p(y)"),
+        "stochastic": ("batches (GPyTorch)", "SVGP: inducing points that learn from small batches, to a million points; press Fit"),
     }
 )
 
@@ -78,7 +79,7 @@ class MethodEditor(QWidget):
         if way.inducing is not None:
             self.count.setValue(len(way.inducing))
         for widget in (*self._rows[2:], self.evenly, self.spread):
-            widget.setVisible(way.name == "sparse")
+            widget.setVisible(way.inducing is not None)
         self._quiet = False
 
     def _count(self, count: int) -> None:

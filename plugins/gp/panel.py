@@ -32,8 +32,10 @@ from studio_plugins.gp.fits import Fits
 from studio_plugins.gp.insight import Insight
 from studio_plugins.gp.jobs import Sampled
 from studio_plugins.gp.loading import TableRead, scene_of_columns
+from studio_plugins.gp.packing import MANY
 from studio_plugins.gp.pages import Pages
 from studio_plugins.gp.request import GpRequest
+from studio_plugins.gp.results import kept_small
 from studio_plugins.gp.script import script
 from studio_plugins.gp.stage import Stage
 from studio_plugins.gp.view import View
@@ -146,8 +148,9 @@ class GpPanel(Panel):
     def state(self) -> dict[str, Any]:
         request = self._request()
         return {
-            "request": request.to_dict() if request else None, "view": self.view_bar.view.to_dict(),
+            "request": kept_small(request).to_dict() if request else None, "view": self.view_bar.view.to_dict(),
             "layout": self.zones.state(), "page": self.stage.page,
+            "left_out": len(self.document.scene.points) if request and kept_small(request) is not request else 0,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -159,6 +162,13 @@ class GpPanel(Panel):
             self.document.start_with(scene)
             self.stage.fit(scene.points)
         self.stage.show_page(state.get("page"))
+        left_out = state.get("left_out")
+        if isinstance(left_out, int) and left_out:
+            source = self.document.scene.source or "the plot"
+            self.message(
+                f"The {left_out:,} points of {source} are too many to be kept between sessions: open their table again. "
+                "Kernel, noise and mean are as they were.", "warning",
+            )  # fmt: skip
 
     def restore_request(self, kind: str, request: Mapping[str, Any]) -> list[str]:
         if kind != GpRequest.kind:
@@ -207,6 +217,8 @@ class GpPanel(Panel):
         self.stage.show_page("function")
         self.stage.fit(scene.points)
         self.message("")
+        if len(scene.points) > MANY:
+            self.desk.pack(scene.points)
 
     def open_table(self) -> None:
         """Ask for a file; the window goes on meanwhile."""
@@ -283,8 +295,9 @@ class GpPanel(Panel):
         view = self.view_bar.view
         functions = scene.points.inputs == 1
         self._question = Question(
-            scene.model, scene.data, self.stage.grid(), scene.way, functions and view.samples > 0, functions and view.prior
-        )
+            scene.model, scene.data, self.stage.grid(), scene.way, functions and view.samples > 0, functions and view.prior,
+            self.fits.learned(scene),
+        )  # fmt: skip
         self.desk.ask(self._question)
 
     def show_now(self, work: Callable[[Question], Answer]) -> None:

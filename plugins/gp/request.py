@@ -13,7 +13,7 @@ from studio.ml.gp.errors import GPError
 from studio.ml.gp.grammar import parse
 from studio.ml.gp.mean import ConstantMean, LinearMean, Mean, ZeroMean
 from studio.ml.gp.model import Data, Model
-from studio_plugins.gp.packing import Packed, Unpackable, unpack
+from studio_plugins.gp.packing import unpack
 from studio_plugins.gp.points import Points
 from studio_plugins.gp.ways import MOST_INDUCING, USUAL_INDUCING, Likelihood, Method, Way, way
 
@@ -107,16 +107,6 @@ class GpRequest(Request):
         parse(text)  # KernelTextError says where and what was expected
         return text
 
-    @field_validator("packed")
-    @classmethod
-    def _unpackable(cls, text: str) -> str:
-        if text:
-            try:
-                unpack(text)
-            except Unpackable as error:
-                raise ValueError(str(error)) from error
-        return text
-
     @model_validator(mode="after")
     def _together(self) -> Self:
         if len(self.x) != self.inputs * len(self.y):
@@ -133,10 +123,9 @@ class GpRequest(Request):
 
     @functools.cached_property
     def points(self) -> Points:
-        """The points. Raises ValueError for numbers that are not finite."""
+        """The points. Raises ValueError for numbers that are not finite, and for packed text that is damaged."""
         if self.packed:
-            found: Packed = unpack(self.packed)
-            return Points.of(found.x, found.y, found.own)
+            return Points.of(*unpack(self.packed))
         return Points.of(np.reshape(self.x, (-1, self.inputs)), self.y, self.own or None)
 
     @property

@@ -13,18 +13,23 @@ from studio_plugins.gp.request import GpRequest
 
 if TYPE_CHECKING:
     from studio.ml.gp.fitting import Fitted
+    from studio.ml.gp.stochastic import StochasticPosterior
 
 MODEL_FILE = "model.json"
+MOST_KEPT = 4 << 20
+"""Characters of packed points: some 200,000 points over one input."""
 NO_STORE = "There is no results store here, so the fit was not kept."
 
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
-    """A finished fit. `record_id` in the store, or `problem` saying why it is not there."""
+    """A finished fit; `learned`: the posterior of the stochastic way, which is not had again from the values alone.
+    `record_id` in the store, or `problem` saying why it is not there."""
 
     request: GpRequest
     fitted: Fitted
     seconds: float
+    learned: StochasticPosterior | None = None
     record_id: str | None = None
     problem: str = ""
 
@@ -53,9 +58,14 @@ def keep(result: FitResult, store: ResultsStore | None) -> FitResult:
 
 def fitted_request(request: GpRequest, model: Model) -> GpRequest:
     """The request with what was found in the place of what it began with: to look at, or to go on from."""
-    return request.replace(
+    return kept_small(request).replace(
         kernel=str(model.kernel), noise=request.noise if request.likelihood == "classes" else math.sqrt(model.noise), mean_values=tuple(model.mean.theta.tolist())
     )
+
+
+def kept_small(request: GpRequest) -> GpRequest:
+    """The request without points that are too many to be kept beside every result and session: open their table again."""
+    return request.replace(packed="") if len(request.packed) > MOST_KEPT else request
 
 
 def model_description(model: Model) -> dict[str, Any]:

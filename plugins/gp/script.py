@@ -12,6 +12,7 @@ from studio.ml.gp.exact import Posterior
 from studio.ml.gp.jet import Array
 from studio.ml.gp.model import Model
 from studio.ml.gp.sparse import STEADY, SparsePosterior
+from studio.ml.gp.stochastic import StochasticPosterior
 from studio.ml.gp.student import StudentPosterior
 from studio_plugins.gp.answers import Answer
 from studio_plugins.gp.document import Scene
@@ -138,6 +139,8 @@ print("{label}:", float(evidence))
 def script(scene: Scene, answer: Answer, grid: Array, library: str = "torch") -> str:
     """Python source that works out what the stage shows at `grid` [m, D]. Raises GPError for what it does not write."""
     found, model = answer.found, noise_apart(scene.model)
+    if isinstance(found, StochasticPosterior):
+        raise GPError("The script does not learn from batches: choose inducing points as the method, or export the predictions.")
     if isinstance(found, Classifier):
         raise GPError("The script writes Gaussian posteriors: choose Gaussian or Student-t noise for the observations.")
     head = _HEAD.format(library=LIBRARIES[library], kernel=scene.kernel, data=_data(scene, answer, model))

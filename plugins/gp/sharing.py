@@ -9,6 +9,7 @@ import numpy as np
 from studio.host.export import Exportable, Table
 from studio.ml.gp.classification import Classifier
 from studio.ml.gp.jet import Array
+from studio.ml.gp.stochastic import StochasticPosterior
 from studio_plugins.gp.answers import Answer
 from studio_plugins.gp.document import Scene
 from studio_plugins.gp.results import model_description
@@ -33,7 +34,7 @@ def exportables(scene: Scene, answer: Answer, grid: Array, stage: Stage) -> list
     if len(scene.points):
         found.append(Exportable("points", "table", lambda: point_table(scene, answer)))
         found.append(Exportable("model", "json", lambda: model_json(scene, answer)))
-        if not isinstance(answer.found, Classifier):
+        if not isinstance(answer.found, Classifier | StochasticPosterior):
             found.append(Exportable("script", "script", lambda: script(scene, answer, grid)))
     return found
 

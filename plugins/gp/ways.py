@@ -10,29 +10,36 @@ from typing import Literal
 import numpy as np
 
 from studio.ml.gp.classification import Classifier
-from studio.ml.gp.errors import BadData
+from studio.ml.gp.errors import BadData, GPError
 from studio.ml.gp.exact import Posterior, Prediction
 from studio.ml.gp.formula import Gaussian
 from studio.ml.gp.jet import Array
 from studio.ml.gp.model import Data, Model
 from studio.ml.gp.sparse import SparsePosterior
+from studio.ml.gp.stochastic import StochasticPosterior
 from studio.ml.gp.student import StudentPosterior
 
 Likelihood = Literal["gaussian", "student", "classes"]
-Method = Literal["auto", "exact", "sparse"]
-Name = Literal["exact", "sparse", "student", "classes"]
-Found = Posterior | SparsePosterior | StudentPosterior | Classifier
+Method = Literal["auto", "exact", "sparse", "stochastic"]
+Name = Literal["exact", "sparse", "stochastic", "student", "classes"]
+Found = Posterior | SparsePosterior | StochasticPosterior | StudentPosterior | Classifier
 
 EXACT_LIMIT = 2000
 """Points up to which the formula is worked out as it stands: n³/3 operations, a fifth of a second here."""
+SPARSE_LIMIT = 100_000
+"""Points up to which inducing points answer at once: n·m² operations over all the data, half a second here."""
 DENSE_LIMIT = 5000
 """Points beyond which no n×n matrix is made at all: it would take minutes and hundreds of megabytes."""
 USUAL_INDUCING, MOST_INDUCING = 30, 500
 
 
+UNLEARNED = "The stochastic way learns from small batches of the points: press Fit, and the function takes shape."
+
+
 @dataclass(frozen=True, eq=False)
 class Way:
-    """`why`: in words; `inducing` [m, D] for the sparse way; `degrees` of freedom for Student-t noise."""
+    """`why`: in words; `inducing` [m, D] for the sparse and the stochastic way; `degrees` of freedom for Student-t
+    noise. The stochastic way is learned step by step in a job: there is nothing to condition here."""
 
     name: Name
     why: str
@@ -41,6 +48,8 @@ class Way:
 
     def condition(self, model: Model, data: Data) -> Found:
         """The posterior. Raises GPError."""
+        if self.name == "stochastic" and len(data):
+            raise GPError(UNLEARNED)
         if self.inducing is not None and len(data):
             return SparsePosterior.of(model, data, self.inducing)
         if self.name == "student" and len(data):
@@ -70,8 +79,12 @@ def way(
         return Way("exact", why)
     if n == 0:
         return Way("exact", "no points yet: the prior")
+    stochastic = method == "stochastic" or (method == "auto" and n > SPARSE_LIMIT)
+    limit = SPARSE_LIMIT if stochastic else EXACT_LIMIT
     chosen = np.asarray(places, dtype=float).reshape(-1, x.shape[1]) if len(places) else spread_out(x, inducing)
-    reason = "chosen by hand" if method == "sparse" else f"{n:,} points are more than {EXACT_LIMIT:,}"
+    reason = "chosen by hand" if method != "auto" else f"{n:,} points are more than {limit:,}"
+    if stochastic:
+        return Way("stochastic", f"{len(chosen)} inducing points, learned from batches (SVGP), {reason}", chosen)
     return Way("sparse", f"{len(chosen)} inducing points, {reason}: n·m² instead of n³", chosen)
 
 

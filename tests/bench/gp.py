@@ -6,6 +6,7 @@ of the libraries take turns, and the median of each counts.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 import warnings
@@ -25,6 +26,7 @@ from studio.ml.gp.grammar import parse
 from studio.ml.gp.model import Data, Model, points
 from studio.ml.gp.objective import Freedom
 from studio.ml.gp.sparse import SparsePosterior, spread
+from studio.ml.gp.stochastic import train
 from studio.ml.gp.threads import one_blas_thread
 from tests.bench.figure import Figure
 
@@ -52,7 +54,7 @@ def run() -> list[Figure]:
     figures = [drag(n) for n in ROUNDS]
     figures += [figure for n in (50, 500) for figure in full(n)]
     figures += [gradient(n) for n in ROUNDS]
-    return [*figures, *carbon_dioxide(), *sparse()]
+    return [*figures, *carbon_dioxide(), *sparse(), *stochastic()]
 
 
 def scene(n: int) -> Data:
@@ -150,6 +152,22 @@ def sparse(n: int = 50_000, count: int = 100) -> list[Figure]:
     return [
         Figure.at_most(f"SGPR fit, n = {n}, {count} inducing points", took, "s", 60, note),
         Figure.at_most("its noise away from the true one", off, "%", 2, f"{fitted.model.noise**0.5:.4f}"),
+    ]
+
+
+def stochastic(n: int = 1_000_000, count: int = 50, steps: int = 300) -> list[Figure]:
+    """SVGP on a million points: time of all steps and how far the learned noise is from the true one."""
+    rng = np.random.default_rng(1)
+    x = rng.uniform(0, 10, n)
+    data = Data.of(x, np.sin(2 * x) + rng.normal(0, SPREAD, n))
+    started = time.perf_counter()
+    found = completed(train(Model(parse("1*RBF(1)"), 0.1), data, count, steps=steps))
+    took = time.perf_counter() - started
+    off = abs(math.sqrt(found.model.noise) / SPREAD - 1)
+    note = f"n = {n:,}, {count} inducing points, {steps} batches of 1,024"
+    return [
+        Figure("SVGP, all batches", took, "s", None, True, note),
+        Figure.at_most("SVGP, noise off by", 100 * off, "%", 2.0, note),
     ]
 
 

@@ -40,6 +40,8 @@ def test_the_method_follows_the_number_of_points_and_says_why():
     assert many.way.name == "sparse" and "2,001 points are more than 2,000" in many.way.why
     assert len(many.way.inducing) == ways.USUAL_INDUCING
     assert replace(many, method="exact").way.name == "exact" and replace(few, method="sparse").way.name == "sparse"
+    assert replace(few, method="stochastic").way.name == "stochastic"
+    assert ways.way("gaussian", "auto", np.zeros((ways.SPARSE_LIMIT + 1, 1))).name == "stochastic"
     assert replace(few, likelihood="student").way.name == "student" and wave(0, method="sparse").way.name == "exact"
 
 
@@ -104,7 +106,7 @@ def test_packed_points_that_are_damaged_are_refused(text):
     with pytest.raises(Unpackable):
         unpack(text)
     with pytest.raises(ValueError, match="packed"):
-        GpRequest.checked(packed=text)
+        scene_of(GpRequest.checked(packed=text))
 
 
 def test_a_request_says_what_does_not_go_together():
@@ -207,6 +209,45 @@ def test_a_fit_through_inducing_points_raises_the_bound_and_is_kept(qtbot, gp_ro
     assert record.provenance["method"] == "sparse"
     found = json.loads(panel.context.results.files(record.id)["model.json"].read_text())
     assert found["log_marginal_likelihood"] == pytest.approx(sum(panel._answer.terms.values()), abs=1e-6)
+
+
+def test_very_many_points_are_learned_from_in_batches(qtbot, gp_room):
+    pytest.importorskip("gpytorch")
+    panel = gp_room()
+    scene = wave(4000, method="stochastic", inducing=12)
+    panel._take_scene("points", scene)
+    quiet(qtbot, panel)
+    assert "press Fit" in panel.last_message.text
+    panel.controls.form.set_value(GpRequest(iterations=60))
+    seen = []
+    panel.desk.learned.connect(seen.append)
+    panel.zones.primary.click()
+    qtbot.waitUntil(lambda: panel.context.results.count() == 1, timeout=LONG)
+    quiet(qtbot, panel)
+    assert seen and "learned from 60 batches" in panel.last_message.text
+    found = panel._answer
+    sparse = SparsePosterior.of(panel.document.scene.model, scene.data, found.way.inducing)
+    bound = sum(found.terms.values())
+    assert bound <= sparse.evidence.total + 1e-6 and bound == pytest.approx(found.found.evidence.total)
+    assert sparse.evidence.total - bound < 10  # of some 700
+    assert np.abs(panel.stage.function._shown[1].mean[20:-20] - sparse.predict(panel._question.grid).mean[20:-20]).max() < 0.05
+    assert "script" not in {exportable.name for exportable in panel.exportables()}
+    panel.document.edit("noise", noise=0.5)  # what was learned was for other values
+    quiet(qtbot, panel)
+    assert "press Fit" in panel.last_message.text
+
+
+def test_a_million_points_are_not_written_into_every_session(qtbot, gp_room, monkeypatch):
+    from studio_plugins.gp import results
+
+    monkeypatch.setattr(results, "MOST_KEPT", 1000)
+    panel = gp_room()
+    panel._take_scene("points", wave(3000))
+    quiet(qtbot, panel)
+    state = panel.state()
+    assert state["request"]["packed"] == "" and state["request"]["kernel"] == str(panel.document.scene.kernel)
+    again = gp_room(state)
+    assert "3,000 points" in again.last_message.text and len(again.document.scene.points) == 0
 
 
 def test_rules_hold_a_fit_back(qtbot, gp_room):
