@@ -6,10 +6,10 @@
     opening       open_folder(place) -> Subject: a model with its tokenizer or image processor, ready to be looked into
     subject       Subject: what every room above asks of a model; `public` and `own` are its two kinds
     reading       Asked -> tensors and the Readings that name every row and column
-    listening     the attention function that keeps Q, K (and V) while the fast kernel computes; where heads are switched off
+    listening     the attention function that tells what it was given while the fast kernel computes; switches heads off
     capture       capture(subject, asked) -> Trace
     windows       windows(subject, asked): a text longer than the context, in pieces that overlap
-    maps          head, row, crop, pooled, pyramid: any map of a Trace recomputed on demand, never more than a band of it
+    maps          head, row, column, crop, pooled, pyramid: any map of a Trace recomputed on demand, in bands
     mosaic        thumbnails(trace): all layers and heads, streamed
     statistics    of every head: entropy, sink, diagonal, previous token, induction, mean distance
     rollout       attention rollout, layer by layer
@@ -17,7 +17,7 @@
     norms         || alpha v W^O ||: attention weighted by what it moves
     lens          what each layer would answer already (logit lens)
     ablation      heads switched off: their effect on the answer and on generation
-    generation    Writing(subject, asked): one token after the other: growing maps, probabilities, lens, bytes of the KV cache
+    generation    Writing(subject, asked): token by token: maps that grow, probabilities, lens, bytes of the KV cache
     neuron        q * k of one pair of tokens, dimension by dimension
 
 A map is float32 [T_q, T_k]; rows sum to 1; a cell that the mask forbids is NaN, never 0. Whatever takes long is a

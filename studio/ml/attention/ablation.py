@@ -27,7 +27,8 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """What switching heads off does to one answer. kl: KL(before || after) in nats; of answers judged by themselves their mean.
+    """What switching heads off does to one answer. kl: KL(before || after) in nats; of answers judged by themselves
+    their mean.
 
     changes: the answers whose probability changed most, largest change first.
     """
@@ -70,7 +71,8 @@ def answers(subject: Subject, prepared: Prepared, off: frozenset[Head], best: in
         ran = subject.run(prepared, Listener(subject.names(), off=off))
     if not len(ran.answers):
         raise NotForThisModel(
-            "There is no answer that could change: the folder holds no head, or the text has no gap. Put the tokenizer's mask token into it."
+            "There is no answer that could change: the folder holds no head, or the text has no gap. Put the "
+            "tokenizer's mask token into it."
         )
     return subject.scores(prepared, ran, best)
 
@@ -82,7 +84,9 @@ def _effects(
     return tuple(compared(subject, prepared, off, one, other, best) for one, other in zip(before, after, strict=True))
 
 
-def compared(subject: Subject, prepared: Prepared, off: frozenset[Head], before: Scores, after: Scores, best: int = 20) -> Effect:
+def compared(
+    subject: Subject, prepared: Prepared, off: frozenset[Head], before: Scores, after: Scores, best: int = 20
+) -> Effect:
     """Two answers to one question."""
     p, q = before.probabilities, after.probabilities
     most = np.argsort(-np.abs(q - p), kind="stable")[:best]

@@ -1,8 +1,8 @@
 """One evaluation of a model with everything needed to recompute any of its attention maps afterwards.
 
-Kept are Q and K of every site, not the maps: 2 T d numbers a head instead of T^2. While it is captured, two rows of every
-head are recomputed from what was kept and compared with what the fast kernel put out, so that a trace knows how true
-it is (`Trace.checked`).
+Kept are Q and K of every site, not the maps: 2 T d numbers a head instead of T^2. While it is captured, two rows of
+every head are recomputed from what was kept and compared with what the fast kernel put out, so that a trace knows how
+true it is (`Trace.checked`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from studio.ml.attention.errors import NotForThisModel, TooLong
-from studio.ml.attention.listening import Call, Listener, softmax_scores, written_out
+from studio.ml.attention.listening import Call, Listener, written_out
 from studio.ml.attention.sites import completed, describe, number, site_kind
 from studio.ml.attention.subject import Prepared, Subject
-from studio.ml.attention.values import AUTO_LIMIT, Asked, Head, Method, Reading, Scores, Site, Storage
+from studio.ml.attention.values import AUTO_LIMIT, Asked, Head, Method, Reading, Scores, Site, SiteKind, Storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +50,9 @@ class Taken:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One evaluation. checked: largest difference, as a share of a site's largest output, between what the kernel computed
-    and what is recomputed from Q and K in full precision. readings: by the names in `Site.asks` and `Site.looks`.
+    """One evaluation. checked: largest difference, as a share of a site's largest output, between what the kernel
+    computed and what is recomputed from Q and K in full precision. readings: by the names in `Site.asks` and
+    `Site.looks`.
     """
 
     title: str
@@ -115,7 +116,14 @@ def capture(
 
     Raises WrongInput, TooLong, and NotForThisModel where nothing of the model's attention can be seen.
     """
-    prepared = subject.prepare(asked)
+    return captured(subject, subject.prepare(asked), storage=storage, values=values, off=off, watch=watch)
+
+
+def captured(
+    subject: Subject, prepared: Prepared, *, storage: Storage = "auto", values: bool = False, off: Iterable[Head] = (),
+    watch: Watch | None = None,
+) -> Trace:  # fmt: skip
+    """The same for what was read already."""
     off = frozenset(off)
     with torch.no_grad():
         keeper = Keeper(storage, values, watch)
@@ -133,7 +141,7 @@ class Keeper:
     def __init__(self, storage: Storage, values: bool = False, watch: Watch | None = None) -> None:
         self._storage, self._values, self._watch = storage, values, watch
         self.taken: dict[str, Taken] = {}
-        self.kinds: dict[str, tuple[str, Method]] = {}
+        self.kinds: dict[str, tuple[SiteKind, Method]] = {}
         self.checked = 0.0
         self.stored = "float32"
         self._waiting: tuple[str, Tensor] | None = None
@@ -158,8 +166,9 @@ class Keeper:
         """Weights [B, H, T_q, T_k] that the model handed over."""
         nothing = weights.new_empty(weights.shape[0], weights.shape[1], weights.shape[2], 0)
         keys = weights.new_empty(weights.shape[0], weights.shape[1], weights.shape[3], 0)
-        self.taken[site] = Taken(nothing, keys, None, None, None, 1.0, False, None, None, weights.detach())
-        self.kinds[site] = ("self", "weights")
+        causal = weights.shape[2] == weights.shape[3] > 1 and not bool(weights.triu(1).any())
+        self.taken[site] = Taken(nothing, keys, None, None, None, 1.0, causal, None, None, weights.detach())
+        self.kinds[site] = ("causal" if causal else "self", "weights")
 
     def projections(self, model: nn.Module) -> _Projections:
         """While inside, W^O is found for every site: the first matrix that the heads' output is given to."""
@@ -183,17 +192,21 @@ class Keeper:
         """Everything together. Raises NotForThisModel where nothing was heard."""
         if not self.taken:
             raise NotForThisModel(
-                f"{subject.title} computes its attention in a way that neither the fast kernel nor the model itself lets out."
+                f"{subject.title} computes its attention in a way that neither the fast kernel nor the model lets out."
             )
         sites = number([self._site(name, taken, subject, prepared) for name, taken in self.taken.items()])
         readings = completed(prepared.readings, sites, prepared.grid)
-        return Trace(subject.title, sites, readings, scores, dict(self.taken), self.stored, self.checked, prepared.picture, off)
+        return Trace(
+            subject.title, sites, readings, scores, dict(self.taken), self.stored, self.checked, prepared.picture, off
+        )
 
     def _site(self, name: str, taken: Taken, subject: Subject, prepared: Prepared) -> Site:
         kind, method = self.kinds[name]
         b, heads, queries, width = taken.query.shape
         shape, keys = (b, heads, queries, width), (taken.key.shape[1], taken.key.shape[2])
-        return describe(name, subject.kind, kind, shape, keys, method, prepared.grid, prepared.readings)  # type: ignore[arg-type]
+        return describe(
+            name, subject.kind, kind, shape, keys, method, prepared.grid, prepared.readings
+        )
 
     def _dtype(self, tokens: int) -> torch.dtype:
         if self._storage == "auto":
@@ -230,7 +243,7 @@ def kept(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def difference(call: Call, out: Tensor) -> float:
-    """How far the last and the middle row of the first part, recomputed, are from what came out: a share of its largest."""
+    """How far the last and the middle row of the first part, recomputed, are from what came out, over its largest."""
     queries = call.query.shape[2]
     rows = torch.tensor(sorted({queries // 2, queries - 1}), device=out.device)
     again = written_out(rows_of(call, rows))[0][0]
@@ -242,7 +255,9 @@ def rows_of(call: Call, rows: Tensor) -> Call:
     """The same attention for a few rows of its first part."""
     mask = causal_rows(rows, call.key.shape[2]) if call.causal else cut(call.mask, rows)
     return Call(
-        call.query[:1, :, rows], call.key[:1], call.value[:1], mask, cut(call.bias, rows), call.scale, False, call.softcap, call.sink
+        call.query[:1, :, rows], call.key[:1], call.value[:1], mask, cut(
+            call.bias, rows
+        ), call.scale, False, call.softcap, call.sink
     )  # fmt: skip
 
 
@@ -268,6 +283,3 @@ def require_memory(count: int, layers: int, heads: int, limit: int = 2 << 30) ->
             f"This model keeps whole attention maps, and those of {count:,} tokens take {needed / 2**30:.1f} GiB. "
             f"Shorten the text to {most:,} tokens.", count, most,
         )  # fmt: skip
-
-
-

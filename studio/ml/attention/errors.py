@@ -12,7 +12,7 @@ class NotAModelFolder(AttentionError):
 
 
 class Incomplete(AttentionError):
-    """A model folder without its weights, its tokenizer or its image processor. missing: the names of what is not there."""
+    """A model folder without its weights, tokenizer or image processor. missing: the names of what is not there."""
 
     def __init__(self, text: str, missing: tuple[str, ...]) -> None:
         self.missing = missing

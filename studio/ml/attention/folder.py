@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from studio.ml.attention.errors import (
-    AttentionError, Incomplete, NotAModelFolder, PicklesRefused, Quantised, RemoteCodeRefused,
+    Incomplete, NotAModelFolder, NotForThisModel, PicklesRefused, Quantised, RemoteCodeRefused,
 )  # fmt: skip
 from studio.ml.attention.values import Kind, Takes
 from studio.ml.diffusion.safetensors_header import HeaderUnreadable, read_header
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".h5", ".msgpack")
-TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model")
+TOKENIZERS = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+    "spm.model",
+)  # fmt: skip
 PROCESSORS = ("preprocessor_config.json", "processor_config.json", "image_processor_config.json")
 _PAIRS = ("clip", "siglip", "siglip2", "altclip", "chinese_clip", "metaclip_2", "align")
 _CAUSAL_ENDS = ("ForCausalLM", "LMHeadModel", "LMHead")
 _QUANTISERS = {
-    "bitsandbytes": ("bitsandbytes", True), "gptq": ("gptqmodel", True), "awq": ("gptqmodel", True), "hqq": ("hqq", True),
+    "bitsandbytes": ("bitsandbytes", True), "gptq": ("gptqmodel", True), "awq": ("gptqmodel", True), "hqq": (
+        "hqq", True
+    ),
     "quanto": ("optimum", False), "torchao": ("torchao", False), "compressed-tensors": ("compressed_tensors", False),
     "fp8": ("kernels", True), "mxfp4": ("kernels", True),
 }  # fmt: skip
@@ -48,12 +53,14 @@ class Folder:
 def look(place: Path) -> Folder:
     """Look through a folder.
 
-    Raises NotAModelFolder, RemoteCodeRefused, Quantised, PicklesRefused, Incomplete.
+    Raises NotAModelFolder, NotForThisModel, RemoteCodeRefused, Quantised, PicklesRefused, Incomplete.
     """
     config = _config(place)
     model_type = config.get("model_type")
     if not isinstance(model_type, str):
-        raise NotAModelFolder(f"{place.name}/config.json names no model_type: it is not a model of the transformers library.")
+        raise NotAModelFolder(
+            f"{place.name}/config.json names no model_type: it is not a model of the transformers library."
+        )
     _refuse_code(place, config)
     _refuse_quantised(place, config)
     named = config.get("architectures")
@@ -62,7 +69,9 @@ def look(place: Path) -> Folder:
     takes = _takes(config, kind)
     files = weight_files(place)
     _require_readers(place, takes)
-    return Folder(place, model_type, architecture, kind, takes, files, sum(file.stat().st_size for file in files), config)
+    return Folder(
+        place, model_type, architecture, kind, takes, files, sum(file.stat().st_size for file in files), config
+    )
 
 
 def weight_files(place: Path) -> tuple[Path, ...]:
@@ -77,8 +86,8 @@ def weight_files(place: Path) -> tuple[Path, ...]:
         pickle = next((file for file in sorted(place.iterdir()) if file.suffix.lower() in PICKLES), None)
         if pickle is not None:
             raise PicklesRefused(
-                f"The weights of {place.name} are in {pickle.name}, a format that can run code while it is read, and are refused. "
-                "Get the same model with model.safetensors, or convert it first."
+                f"The weights of {place.name} are in {pickle.name}, a format that can run code while it is read, and "
+                "are refused. Get the same model with model.safetensors, or convert it first."
             )
         raise Incomplete(f"{place.name} has no weights: model.safetensors is missing.", ("model.safetensors",))
     missing = tuple(file.name for file in files if not file.is_file())
@@ -106,7 +115,9 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise NotAModelFolder(f"{file.parent.name}/{file.name} cannot be read ({error}). Get the file again.") from error
+        raise NotAModelFolder(
+            f"{file.parent.name}/{file.name} cannot be read ({error}). Get the file again."
+        ) from error
     if not isinstance(values, dict):
         raise NotAModelFolder(f"{file.parent.name}/{file.name} is not a configuration. Get the file again.")
     return values
@@ -115,8 +126,8 @@ def _json(file: Path) -> dict[str, Any]:
 def _refuse_code(place: Path, config: Mapping[str, Any]) -> None:
     if "auto_map" in config:
         raise RemoteCodeRefused(
-            f"{place.name} brings Python code of its own (auto_map), which could do anything on this computer, so it is not "
-            "run. Choose a model of a type that transformers knows."
+            f"{place.name} brings Python code of its own (auto_map), which could do anything on this computer, so it "
+            "is not run. Choose a model of a type that transformers knows."
         )
 
 
@@ -131,7 +142,8 @@ def _refuse_quantised(place: Path, config: Mapping[str, Any]) -> None:
     if not package or lacks:
         why = lacks or "no way to compute with it is known here"
         raise Quantised(
-            f"The weights of {place.name} are quantised ({method}), and {why}. Choose the unquantised folder of the model.", method
+            f"The weights of {place.name} are quantised ({method}), and {why}. "
+            "Choose the unquantised folder of the model.", method,
         )
 
 
@@ -148,19 +160,21 @@ def _lacks(package: str, needs_gpu: bool) -> str:
 
 
 def _kind(config: Mapping[str, Any], model_type: str, architecture: str) -> Kind:
-    """What the model is. Raises NotForThisModel-like words for kinds that are not shown yet."""
+    """What the model is. Raises NotForThisModel for kinds that are not shown yet."""
+    if "ForImageClassification" in architecture:
+        return "vision"
     if model_type in _PAIRS and "text_config" in config and "vision_config" in config:
         return "clip"
     if "vision_config" in config or model_type == "vision-encoder-decoder":
-        raise AttentionError(
-            f"Models that read pictures and write text ({model_type}) cannot be shown yet. Choose a text model, a vision "
-            "model, or one of the CLIP family."
+        raise NotForThisModel(
+            f"Models that read pictures and write text ({model_type}) cannot be shown yet. Choose a text model, a "
+            "vision model, or one of the CLIP family."
         )
     if config.get("is_encoder_decoder") is True or model_type == "encoder-decoder":
         return "encoder-decoder"
     if architecture.endswith(_CAUSAL_ENDS):
         return "causal"
-    if "patch_size" in config or "ForImageClassification" in architecture:
+    if "patch_size" in config:
         return "vision"
     if "ForMaskedLM" in architecture or "Classification" in architecture:
         return "encoder"
@@ -189,12 +203,13 @@ def _require_readers(place: Path, takes: frozenset[Takes]) -> None:
     """Raise Incomplete where there is nothing to read text, pictures or sound with."""
     if takes & {"text", "captions", "target"} and not any((place / name).is_file() for name in TOKENIZERS):
         raise Incomplete(
-            f"{place.name} has no tokenizer ({', '.join(TOKENIZERS[:3])} …), so no text can be turned into its tokens. "
-            "Fetch the tokenizer's files into the folder.", TOKENIZERS[:1],
+            f"{place.name} has no tokenizer ({', '.join(TOKENIZERS[:3])} …), so no text can be turned into "
+            "its tokens. Fetch the tokenizer's files into the folder.", TOKENIZERS[:1],
         )  # fmt: skip
     if takes & {"picture", "sound"} and not any((place / name).is_file() for name in PROCESSORS):
         raise Incomplete(
-            f"{place.name} has no {PROCESSORS[0]}, which says how its input is scaled and cut. Fetch it into the folder.", PROCESSORS[:1]
+            f"{place.name} has no {PROCESSORS[0]}, which says how its input is scaled and cut. "
+            "Fetch it into the folder.", PROCESSORS[:1],
         )
 
 

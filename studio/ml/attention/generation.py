@@ -22,8 +22,9 @@ from studio.ml.language.writing import Pick, likeliest
 class Step:
     """One token that was written. number: from 0. scores: what it was picked from. ends: whether it ends the text.
 
-    lens: what each layer would have written. read: tokens the model has read when it wrote this one. cache_bytes: measured,
-    cache_formula: 2 G d T for every layer; both 0 for models that remember nothing. seconds: for this token.
+    lens: what each layer would have written. read: tokens the model has read when it wrote this one. cache_bytes:
+    measured, cache_formula: 2 G d T for every layer; both 0 for models that remember nothing, the
+    formula also for those that hand over their weights. seconds: for this token.
     """
 
     number: int
@@ -42,13 +43,14 @@ class Step:
 class Writing:
     """A text being written: iterate over it for its steps, one token each, and ask for the trace at any of them.
 
-    pick: how the next token is chosen (`studio.ml.language.writing`). Stops at `tokens`, at the end token, or where the model can
-    read no further (`full`). Raises NotForThisModel for models that do not write.
+    pick: how the next token is chosen (`studio.ml.language.writing`). Stops at `tokens`, at the end token, or where the
+    model can read no further (`full`). Raises NotForThisModel for models that do not write.
     """
 
     def __init__(
-        self, subject: Subject, asked: Asked, *, tokens: int = 32, pick: Pick = likeliest, lens: bool = True, off: Iterable[Head] = ()
-    ) -> None:
+        self, subject: Subject, asked: Asked, *, tokens: int = 32, pick: Pick = likeliest, lens: bool = True,
+        off: Iterable[Head] = (),
+    ) -> None:  # fmt: skip
         subject.require("causal", "encoder-decoder", what="Writing")
         self.subject, self._tokens, self._pick, self._lens, self._off = subject, tokens, pick, lens, frozenset(off)
         self._prepared = subject.prepare(asked)
@@ -115,7 +117,7 @@ class Writing:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """What a model writes with all heads, and without some. first: number of the first token that differs, None for none."""
+    """What a model writes with all heads, and without some. first: number of the first token that differs, or None."""
 
     before: tuple[Step, ...]
     after: tuple[Step, ...]
@@ -126,7 +128,8 @@ def without(
     subject: Subject, asked: Asked, off: Iterable[Head], *, tokens: int = 32, pick: Pick = likeliest
 ) -> Iterator[Difference]:
     """The effect of heads on what is written, one token of both texts a step. `pick` is used for both in turn."""
-    texts = [Writing(subject, asked, tokens=tokens, pick=pick, lens=False, off=heads) for heads in (frozenset(), frozenset(off))]
+    sets: tuple[frozenset[Head], ...] = (frozenset(), frozenset(off))
+    texts = [Writing(subject, asked, tokens=tokens, pick=pick, lens=False, off=heads) for heads in sets]
     running = [iter(text) for text in texts]
     while any([next(steps, None) is not None for steps in running]):
         before, after = (text.tokens for text in texts)

@@ -1,4 +1,4 @@
-"""One trace out of many evaluations: what a model captured token by token, put together as if it had read all at once."""
+"""One trace out of many evaluations: what a model captured token by token, as if it had read all at once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def appended(before: Taken, more: Taken) -> Taken:
     """The rows of both, [.., T_q + more, ..], looking at the keys of the later one."""
     if before.weights is not None and more.weights is not None:
         keys = more.weights.shape[-1]
-        return replace(more, query=torch.cat([before.query, more.query], 2), weights=torch.cat([_wider(before.weights, keys, 0.0), more.weights], 2))
+        weights = torch.cat([_wider(before.weights, keys, 0.0), more.weights], dim=2)
+        return replace(more, query=torch.cat([before.query, more.query], dim=2), weights=weights, causal=before.causal)
     keys = more.key.shape[2]
     mask = None
     causal = before.causal and more.mask is None

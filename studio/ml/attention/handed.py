@@ -1,4 +1,4 @@
-"""Models that compute attention in a way of their own (DeBERTa-v2, Bloom): the weights they hand over, and their sites."""
+"""Models that compute attention in their own way (DeBERTa-v2, Bloom): the weights they hand over, and their sites."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What comes after the layers of a transformers model: its final norm and its head, asked about any state.
 
-The head is the model's own code: the stack of layers is replaced for one call by the states to be judged, so that scaling,
-capping, biases and poolers are those of the model and not a copy of them.
+The head is the model's own code: the stack of layers is replaced for one call by the states to be judged, so that
+scaling, capping, biases and poolers are those of the model and not a copy of them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ from studio.ml.attention.errors import NotForThisModel
 from studio.ml.attention.values import Kind
 
 
-def stack_of(model: Any, kind: Kind) -> Any:
-    """The module whose output the head is given. Raises NotForThisModel for a model without a head."""
+def stacks_of(model: Any, kind: Kind) -> tuple[Any, ...]:
+    """The module whose output the head is given, inside of which others may be that are asked in its place (OPT).
+
+    Raises NotForThisModel for a model without a head.
+    """
     stack: Any = model.base_model
     if stack is model and kind == "encoder-decoder" and model.get_output_embeddings() is not None:
         stack = model.get_decoder()
     if stack is model:
-        raise NotForThisModel("This folder holds the layers without a head, so no layer can be asked for an answer.")
-    return stack
+        raise NotForThisModel(
+            "This folder holds no head, or one that cannot be told from the layers, so no layer can be asked for an answer."
+        )
+    inner = getattr(stack, "decoder", None) if kind == "causal" else None
+    return (stack,) if inner is None else (stack, inner)
 
 
 class FinalNorm:
@@ -32,14 +38,14 @@ class FinalNorm:
 
     def __init__(self, model: Any, kind: Kind) -> None:
         self._model, self._kind = model, kind
-        self._stack: nn.Module = stack_of(model, kind)
+        self._stacks: tuple[nn.Module, ...] = stacks_of(model, kind)
         self._hooks: list[RemovableHandle] = []
         self._norms: list[tuple[nn.Module, int]] = []
         self._last: Tensor | None = None
 
     def __enter__(self) -> None:
-        self._hooks = [self._stack.register_forward_hook(self._ended)]
-        for name, module in self._stack.named_modules():
+        self._hooks = [stack.register_forward_hook(self._ended) for stack in self._stacks]
+        for name, module in self._stacks[0].named_modules():
             if "norm" in type(module).__name__.lower() and not any(part.isdigit() for part in name.split(".")):
                 self._hooks.append(module.register_forward_hook(self._normed))
 
@@ -55,7 +61,7 @@ class FinalNorm:
             hook.remove()
 
     def states(self, hidden: Sequence[Tensor]) -> Tensor:
-        """[L + 1, T, D] of hidden states [1, T, D], all as the head would be given them; models that write: last token only."""
+        """[L + 1, T, D] of hidden states [1, T, D], as the head would get them; of models that write the last token."""
         assert self._last is not None
         norm = next((module for module, made in self._norms if made == self._last.data_ptr()), None)
         one = slice(-1, None) if self._kind in ("causal", "encoder-decoder") else slice(None)
@@ -67,8 +73,8 @@ def judged(model: Any, kind: Kind, given: Mapping[str, Tensor], states: Tensor, 
     """Answers [n, A, V] to states [n, T, D]. places: of the gaps in the text; None for models that fill none."""
     from transformers.modeling_outputs import BaseModelOutput
 
-    stack = stack_of(model, kind)
-    pooler = getattr(stack, "pooler", None) if kind in ("encoder", "vision") else None
+    stacks = stacks_of(model, kind)
+    pooler = getattr(stacks[0], "pooler", None) if kind in ("encoder", "vision") else None
 
     def instead(*_: Any, **__: Any) -> Any:
         return _Output(states, None if pooler is None else pooler(states))
@@ -81,11 +87,13 @@ def judged(model: Any, kind: Kind, given: Mapping[str, Tensor], states: Tensor, 
         asked = {"input_ids": torch.zeros(count, 1, dtype=torch.long, device=states.device)}
     else:
         asked = {name: value.expand(count, *value.shape[1:]) for name, value in given.items()}
-    stack.forward = instead
+    for stack in stacks:
+        stack.forward = instead
     try:
         logits: Tensor = model(**asked).logits
     finally:
-        del stack.forward
+        for stack in stacks:
+            del stack.forward
     if kind in ("causal", "encoder-decoder"):
         return logits[:, -1:]
     if logits.dim() == 2:

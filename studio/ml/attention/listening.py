@@ -33,9 +33,9 @@ class Call:
     """What one attention was given.
 
     query [B, H, T_q, d], key [B, G, T_k, d], value [B, G, T_k, e]. mask: bool (True = keep) or added to the scores,
-    broadcast to [B, H, T_q, T_k]; bias likewise, always added. causal: token i looks at the first i + 1 keys.
-    softcap: scores s become c tanh(s / c). sink [H]: one more score a row, whose share goes nowhere. kernel: whether the
-    model itself would use the fast kernel. kind: what the site is, where the model says so.
+    broadcast to [B, H, T_q, T_k]; bias likewise, always added. causal: token i looks at the first i + 1 keys. softcap:
+    scores s become c tanh(s / c). sink [H]: one more score a row, whose share goes nowhere. kernel: whether the model
+    itself would use the fast kernel. kind: what the site is, where the model says so.
     """
 
     query: Tensor

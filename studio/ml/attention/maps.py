@@ -67,7 +67,7 @@ def bands(trace: Trace, site: str, index: int, part: int = 0) -> Iterator[tuple[
 
 
 def pooled(trace: Trace, site: str, index: int, factor: int, part: int = 0) -> Map:
-    """The map made `factor` times smaller each way; every cell is the largest of those it stands for, so nothing vanishes."""
+    """The map `factor` times smaller each way; every cell is the largest of those it stands for: nothing vanishes."""
     found = trace.site(site)
     small = []
     step = max(factor, BAND // found.keys // factor * factor)
@@ -77,7 +77,9 @@ def pooled(trace: Trace, site: str, index: int, factor: int, part: int = 0) -> M
     return np.concatenate(small)
 
 
-def pyramid(trace: Trace, site: str, index: int, part: int = 0, *, finest: int = 2048, coarsest: int = 64) -> list[tuple[int, Map]]:
+def pyramid(
+    trace: Trace, site: str, index: int, part: int = 0, *, finest: int = 2048, coarsest: int = 64
+) -> list[tuple[int, Map]]:
     """(factor, map) from the finest level of at most `finest` cells a side, each half of the one before."""
     found = trace.site(site)
     factor = 1
@@ -105,9 +107,10 @@ def shown(trace: Trace, site: str, heads: list[int] | range, rows: range, part: 
     if not rows or rows.start < 0 or rows.stop > found.queries:
         raise IndexError(f"rows {rows.start} to {rows.stop} of a map of {found.queries}")
     with torch.no_grad():
-        if taken.causal and rows.stop < found.keys:
+        if taken.causal and taken.weights is None and rows.stop < found.keys:
             # Nobody looks at what comes later, so it need not be computed.
-            earlier = replace(taken, key=taken.key[:, :, : rows.stop], bias=None if taken.bias is None else taken.bias[..., : rows.stop])
+            bias = None if taken.bias is None else taken.bias[..., : rows.stop]
+            earlier = replace(taken, key=taken.key[:, :, : rows.stop], bias=bias)
             whole = torch.full((len(heads), len(rows), found.keys), torch.nan, device=taken.key.device)
             whole[..., : rows.stop] = _shown(found, earlier, heads, rows, part)
             return whole

@@ -22,7 +22,7 @@ EXACT_UP_TO = 1024
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """Thumbnails [n, size, size] of the heads of one site from `first` on; NaN where masked. exact: every row was looked at."""
+    """Thumbnails [n, size, size] of a site's heads from `first` on; NaN where masked. exact: no row was left out."""
 
     site: Site
     first: int

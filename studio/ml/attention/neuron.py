@@ -1,5 +1,5 @@
-"""Why one token looks at another: q * k, dimension by dimension. Q and K are those that were multiplied, rotary positions
-included, so the products add up to the score.
+"""Why one token looks at another: q * k, dimension by dimension. Q and K are those that were multiplied, rotary
+positions included, so the products add up to the score.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from studio.ml.attention.maps import forbidden_cells, weights_of
 class Pair:
     """One query and one key of a head.
 
-    query, key: [d]. products = query * key * scale [d], whose sum is `dot`. score: what goes into the softmax, after the
-    cap, with bias; weight: what comes out, NaN where the mask forbids to look. bias: 0 where there is none.
+    query, key: [d]. products = query * key * scale [d], whose sum is `dot`. score: what goes into the softmax, after
+    the cap, with bias; weight: what comes out, NaN where the mask forbids to look. bias: 0 where there is none.
     """
 
     query: NDArray[np.float32]
@@ -34,10 +34,12 @@ class Pair:
 
 
 def pair(trace: Trace, site: str, head: int, query: int, key: int, part: int = 0) -> Pair:
-    """Raises NotForThisModel where the model hands over weights without Q and K, IndexError for tokens that are not there."""
+    """Raises NotForThisModel where there are weights without Q and K, IndexError for tokens that are none."""
     found, taken = trace.site(site), trace.taken[site]
     if taken.weights is not None:
-        raise NotForThisModel("This model hands over its attention weights, but not the queries and keys they come from.")
+        raise NotForThisModel(
+            "This model hands over its attention weights, but not the queries and keys they come from."
+        )
     if not (0 <= query < found.queries and 0 <= key < found.keys):
         raise IndexError(f"token {query}, {key} of a map of {found.queries} x {found.keys}")
     shared = found.heads // found.kv_heads
@@ -57,7 +59,9 @@ def dimensions(trace: Trace, site: str, head: int, query: int, part: int = 0) ->
     """[T_k, d]: the products of one query with every key, for a picture of all of them at once."""
     found, taken = trace.site(site), trace.taken[site]
     if taken.weights is not None:
-        raise NotForThisModel("This model hands over its attention weights, but not the queries and keys they come from.")
+        raise NotForThisModel(
+            "This model hands over its attention weights, but not the queries and keys they come from."
+        )
     shared = found.heads // found.kv_heads
     return _numpy(taken.query[part, head, query].float() * taken.key[part, head // shared].float() * taken.scale)
 

@@ -23,16 +23,18 @@ def norm_weighted(trace: Trace, site: str, head: int, part: int = 0) -> Map:
     lengths = moved(taken, head, part).norm(dim=-1)
     step = max(1, BAND // found.keys)
     bands = [
-        shown(trace, site, [head], range(i, min(i + step, found.queries)), part)[0] * lengths for i in range(0, found.queries, step)
+        shown(trace, site, [head], range(i, min(i + step, found.queries)), part)[0] * lengths for i in range(
+            0, found.queries, step
+        )
     ]
     return np.asarray(torch.cat(bands).cpu().numpy(), np.float32)
 
 
 def layer_norm_weighted(trace: Trace, site: str, part: int = 0) -> Map:
-    """[T_q, T_k] of a whole layer: || sum_h alpha^h_ij f^h(x_j) ||, where heads may cancel; NaN where all are masked."""
+    """[T_q, T_k] of a layer: || sum_h alpha^h_ij f^h(x_j) ||, where heads may cancel; NaN where all are masked."""
     found, taken = trace.site(site), trace.taken[site]
     values = torch.stack([moved(taken, head, part) for head in range(found.heads)])
-    # || sum_h a_h f_h ||^2 = sum_gh a_g a_h <f_g, f_h>: the products of a key once, instead of D numbers for each pair of tokens.
+    # || sum_h a_h f_h ||^2 = sum_gh a_g a_h <f_g, f_h>: products of a key once, not D numbers for each pair of tokens.
     products = torch.einsum("gkd,hkd->kgh", values, values)
     step = max(1, BAND // (found.keys * found.heads))
     bands = []
@@ -51,8 +53,8 @@ def moved(taken: Taken, head: int, part: int = 0) -> Tensor:
         if taken.weights is not None:
             raise NotForThisModel("This model hands over its attention weights, but not its value vectors.")
         raise NotForThisModel(
-            "Value vectors were not kept with this trace, or their output matrix is not the next thing this model applies. "
-            "Capture again with values."
+            "Value vectors were not kept with this trace, or their output matrix is not the next thing this model "
+            "applies. Capture again with values."
         )
     shared = taken.query.shape[1] // taken.value.shape[1]
     value = taken.value[part, head // shared].float()

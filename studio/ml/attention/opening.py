@@ -1,4 +1,4 @@
-"""Opening a model folder to look at its attention: local files only, safetensors only, no code but transformers' own."""
+"""Opening a model folder to look at its attention: local files, safetensors, no code but that of transformers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ FOUND_WRONG = (OSError, ValueError, KeyError, TypeError, RuntimeError, Attribute
 
 
 def open_folder(place: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Subject:
-    """A transformers folder, or one of the studio's own models. Not cut into steps: reading weights takes what it takes.
+    """A transformers folder, or one of the studio's own models. Not cut into steps: reading weights takes what it
+    takes.
 
     Raises NotAModelFolder, Incomplete, RemoteCodeRefused, PicklesRefused, Quantised, BrokenWeights.
     """
@@ -60,8 +61,8 @@ def _model(folder: Folder, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
     kind: Any = getattr(transformers, folder.architecture, None) if folder.architecture else transformers.AutoModel
     if kind is None:
         raise NotAModelFolder(
-            f"{folder.title} is a {folder.architecture}, which the installed transformers {transformers.__version__} does not "
-            "have. A newer version of the studio may."
+            f"{folder.title} is a {folder.architecture}, which the installed transformers {transformers.__version__} "
+            "does not have. A newer version of the studio may."
         )
     with _quiet():
         model, report = kind.from_pretrained(
@@ -99,14 +100,15 @@ def _require_weights(folder: Folder, model: nn.Module, report: dict[str, Any]) -
     if missing or odd:
         named = ", ".join((missing + odd)[:3])
         raise BrokenWeights(
-            f"{len(missing) + len(odd)} tensors of {folder.title} are missing or of another shape ({named} …), and would be "
-            "random numbers. Get the folder again, or one whose architecture has no such part.", tuple(missing + odd),
+            f"{len(missing) + len(odd)} tensors of {folder.title} are missing or of another shape ({named} …), and "
+            "would be random numbers. Get the folder again, or one whose architecture has no such part.",
+            tuple(missing + odd),
         )  # fmt: skip
     wrong = tuple(name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all()))
     if wrong:
         raise BrokenWeights(
-            f"{len(wrong)} tensors of {folder.title} hold NaN or infinite numbers (first {wrong[0]}), so every map would be empty. "
-            "Get the weights again, or those from before training diverged.", wrong,
+            f"{len(wrong)} tensors of {folder.title} hold NaN or infinite numbers (first {wrong[0]}), so every map "
+            "would be empty. Get the weights again, or those from before training diverged.", wrong,
         )  # fmt: skip
 
 

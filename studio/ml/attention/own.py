@@ -1,4 +1,4 @@
-"""The studio's own models as Subjects: their attention is written out in `studio.ml.nn`, and `attend` is where to listen."""
+"""The studio's own models as Subjects: attention is written out in `studio.ml.nn`; `attend` is where to listen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def is_own(place: Path) -> bool:
         config = json.loads((place / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(config, dict) and config.get("kind") in _KINDS and "network" in config and "model_type" not in config
+    return isinstance(config, dict) and config.get(
+        "kind"
+    ) in _KINDS and "network" in config and "model_type" not in config
 
 
 def open_own(place: Path, *, device: str = "cpu") -> Subject:
@@ -68,7 +70,9 @@ class OwnModel(Subject):
     @contextmanager
     def heard(self, listener: Listener) -> Iterator[None]:
         """While inside, every attention tells the listener; afterwards they are as before."""
-        found = [(name, module) for name, module in self.model.named_modules() if isinstance(module, MultiHeadAttention)]
+        found = [
+            (name, module) for name, module in self.model.named_modules() if isinstance(module, MultiHeadAttention)
+        ]
         before = [module.attend for _, module in found]
         try:
             for name, module in found:
@@ -104,7 +108,8 @@ class OwnModel(Subject):
         if len(tokens) > self.context:
             if fit == "refuse":
                 raise TooLong(
-                    f"The text has {len(tokens):,} tokens; this model reads {self.context:,}. Keep its start, its end, or read it in windows.",
+                    f"The text has {len(tokens):,} tokens; this model reads {self.context:,}. Keep its start, its "
+                    "end, or read it in windows.",
                     len(tokens), self.context,
                 )  # fmt: skip
             tokens = tokens[: self.context] if fit == "start" else tokens[:1] + tokens[len(tokens) - self.context + 1 :]
@@ -115,7 +120,9 @@ class OwnModel(Subject):
             raise NotForThisModel(f"{self.title} reads no text.")
         found = self.tokenizer.encode(text, start=start, end=end)
         if len(found) == int(start) + int(end) and text.strip():
-            raise WrongInput(f"This model knows none of these words: {', '.join(found.unknown[:5])}. Its help lists those it knows.")
+            raise WrongInput(
+                f"This model knows none of these words: {', '.join(found.unknown[:5])}. Its help lists those it knows."
+            )
         tokens = [
             Token(piece, token, *(span if span[1] > span[0] else (-1, -1)), special=token in (START, END))
             for token, piece, span in zip(found.ids, found.pieces, found.offsets, strict=True)
@@ -127,15 +134,21 @@ class OwnModel(Subject):
         reading_name = "text" if self.kind == "causal" else "target"
         ids = prepared.arguments[name]
         if self.context is not None and ids.shape[1] + 1 > self.context:
-            raise TooLong(f"{self.title} reads {self.context:,} tokens and cannot write further.", ids.shape[1] + 1, self.context)
+            raise TooLong(
+                f"{self.title} reads {self.context:,} tokens and cannot write further.", ids.shape[1] + 1, self.context
+            )
         reading = prepared.readings[reading_name][0]
-        more = replace(reading, tokens=(*reading.tokens, Token(self.tokenizer.piece(token), token, special=token in (START, END))))
+        more = replace(
+            reading, tokens=(*reading.tokens, Token(self.tokenizer.piece(token), token, special=token in (START, END)))
+        )
         given = {**prepared.arguments, name: torch.cat([ids, ids.new_tensor([[token]])], dim=1)}
         return replace(prepared, arguments=given, readings={**prepared.readings, reading_name: (more,)})
 
     def _require_text(self, asked: Asked) -> None:
         if asked.picture is not None:
-            raise WrongInput(f"{self.title} reads text; it cannot look at a picture. Type a sentence, or open a vision model.")
+            raise WrongInput(
+                f"{self.title} reads text; it cannot look at a picture. Type a sentence, or open a vision model."
+            )
         if not asked.text.strip() and asked.ids is None:
             raise WrongInput("The text is empty. Type a sentence first.")
 
@@ -152,7 +165,9 @@ class OwnCausal(OwnModel):
         if asked.ids is not None:
             tokens = tuple(Token(self.tokenizer.piece(i), i, special=i in (START, END)) for i in asked.ids)
             if len(tokens) > self._net.config.length:
-                raise TooLong(f"{len(tokens):,} tokens are more than this model reads.", len(tokens), self._net.config.length)
+                raise TooLong(
+                    f"{len(tokens):,} tokens are more than this model reads.", len(tokens), self._net.config.length
+                )
             ids, reading = list(asked.ids), Reading("text", tokens, asked.text)
         else:
             ids, reading = self._read(asked.text, "text", start=True, end=False, fit=asked.fit)
@@ -185,7 +200,9 @@ class OwnEncoderDecoder(OwnModel):
         self._require_text(asked)
         source, reading = self._read(asked.text, "source", start=False, end=True, fit=asked.fit)
         target, written = self._read(asked.target, "target", start=True, end=False, fit=asked.fit)
-        given = {"source": torch.tensor([source], device=self.device), "target": torch.tensor([target], device=self.device)}
+        given = {
+            "source": torch.tensor([source], device=self.device), "target": torch.tensor([target], device=self.device)
+        }
         return Prepared(given, {"source": (reading,), "target": (written,)})
 
     def run(self, prepared: Prepared, listener: Listener, *, states: bool = False, cache: bool = False) -> Ran:
@@ -199,7 +216,9 @@ class OwnEncoderDecoder(OwnModel):
         return self._ran(prepared.arguments["target"][:, -1:], encoded, listener, states, memory)
 
     def _ran(
-        self, ids: Tensor, encoded: tuple[Tensor, Tensor], listener: Listener, states: bool, memory: list[LayerCache] | None
+        self, ids: Tensor, encoded: tuple[Tensor, Tensor], listener: Listener, states: bool, memory: list[
+            LayerCache
+        ] | None
     ) -> Ran:
         with self.heard(listener), _watched(self._net.transformer.decoder) as seen:
             logits = self._net.decode(ids, *encoded, memory)
@@ -271,7 +290,9 @@ class _watched:
         first = self._stack.layers[0]
         self._hooks = [first.register_forward_pre_hook(lambda module, given: self._seen.append(given[0]))]
         self._hooks += [
-            layer.register_forward_hook(lambda module, given, out: self._seen.append(out)) for layer in self._stack.layers
+            layer.register_forward_hook(
+                lambda module, given, out: self._seen.append(out)
+            ) for layer in self._stack.layers
         ]
         return self
 

@@ -49,7 +49,7 @@ class PublicModel(Subject):
         self._require_fitting(asked)
         if self.kind == "vision":
             pixels = read_picture(self.processor, asked.picture)
-            grid = patch_grid(self.made.config.to_dict(), pixels)
+            grid = patch_grid(getattr(self.made.config, "vision_config", self.made.config).to_dict(), pixels)
             return Prepared({"pixel_values": self._put(pixels)}, {}, (), grid, seen_picture(self.processor, pixels))
         if self.kind == "clip":
             return self._prepare_pair(asked)
@@ -61,7 +61,9 @@ class PublicModel(Subject):
     def _require_fitting(self, asked: Asked) -> None:
         """Raise WrongInput for a picture given to a model of text, and the like."""
         if asked.picture is not None and "picture" not in self.takes:
-            raise WrongInput(f"{self.title} reads text; it cannot look at a picture. Type a sentence, or open a vision model.")
+            raise WrongInput(
+                f"{self.title} reads text; it cannot look at a picture. Type a sentence, or open a vision model."
+            )
         if asked.text and not self.takes & {"text", "captions"}:
             what = "looks at pictures" if "picture" in self.takes else "listens to sound"
             raise WrongInput(f"{self.title} {what}; it cannot read a text.")
@@ -92,9 +94,13 @@ class PublicModel(Subject):
         ids = torch.tensor([row + [fill] * (length - len(row)) for row, _ in read])
         given = {"input_ids": self._put(ids), "pixel_values": self._put(pixels)}
         if not whole:
-            given["attention_mask"] = self._put(torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row, _ in read]))
+            given["attention_mask"] = self._put(
+                torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row, _ in read])
+            )
         pad = replace(token_of(self.tokenizer, fill), special=True)
-        readings = tuple(replace(reading, tokens=reading.tokens + (pad,) * (length - len(reading))) for _, reading in read)
+        readings = tuple(
+            replace(reading, tokens=reading.tokens + (pad,) * (length - len(reading))) for _, reading in read
+        )
         grid = patch_grid(self.made.config.vision_config.to_dict(), pixels)
         return Prepared(given, {"text": readings}, captions, grid, seen_picture(self.processor, pixels))
 
@@ -186,8 +192,12 @@ class PublicModel(Subject):
     def remembers(self) -> bool:
         """All that write, but for T5 with halves of different depth: its cache counts the encoder's layers (5.23)."""
         config = self.made.config
+        if "past_key_values" not in self._accepts:
+            return False
         even = getattr(config, "num_decoder_layers", None) in (None, getattr(config, "num_layers", None))
-        return self.kind == "causal" or (self.kind == "encoder-decoder" and (even or "t5" not in self.folder.model_type))
+        return self.kind == "causal" or (
+            self.kind == "encoder-decoder" and (even or "t5" not in self.folder.model_type)
+        )
 
     def _memory(self) -> Any:
         # Without a configuration every layer keeps all it has read, so that rows of all steps fit together.
@@ -198,7 +208,9 @@ class PublicModel(Subject):
     def cache_bytes(self, ran: Ran) -> int:
         past = ran.cache[0]
         parts = [past] if self.kind == "causal" else [past.self_attention_cache, past.cross_attention_cache]
-        return sum(layer.keys.nbytes + layer.values.nbytes for part in parts for layer in part.layers if layer.keys is not None)
+        return sum(
+            layer.keys.nbytes + layer.values.nbytes for part in parts for layer in part.layers if layer.keys is not None
+        )
 
     def ends(self, token: int) -> bool:
         end = getattr(self.made.generation_config, "eos_token_id", None)
@@ -222,7 +234,9 @@ class PublicModel(Subject):
         if self.kind == "clip":
             shapes = [self.made.config.text_config, self.made.config.vision_config]
         layers = sum(_number(shape, "num_hidden_layers", "encoder_layers", "num_layers") for shape in shapes)
-        return layers * (3 if self.kind == "encoder-decoder" else 1), max(_number(shape, "num_attention_heads", "num_heads") for shape in shapes)
+        return layers * (3 if self.kind == "encoder-decoder" else 1), max(
+            _number(shape, "num_attention_heads", "num_heads") for shape in shapes
+        )
 
     def _put(self, tensor: Tensor) -> Tensor:
         tensor = tensor.to(next(self.made.parameters()).dtype) if tensor.is_floating_point() else tensor
@@ -257,9 +271,11 @@ def _number(config: Any, *names: str) -> int:
 
 
 def context_of(config: Any, tokenizer: Any) -> int | None:
-    """Most tokens a model reads: the smaller of what it has places for and what its tokenizer says; None for no limit."""
+    """Most tokens a model reads: the least of what it has places for and what its tokenizer says; None for no limit."""
     text: Any = config.get_text_config()
-    known: Sequence[Any] = [getattr(text, name, None) for name in ("max_position_embeddings", "n_positions", "max_seq_len")]
+    known: Sequence[Any] = [
+        getattr(text, name, None) for name in ("max_position_embeddings", "n_positions", "max_seq_len")
+    ]
     limits = [value for value in known if isinstance(value, int) and value > 0]
     if limits and text.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "data2vec-text"):
         limits = [min(limits) - text.pad_token_id - 1]  # places are counted from behind the padding
@@ -267,4 +283,3 @@ def context_of(config: Any, tokenizer: Any) -> int | None:
     if isinstance(said, int) and 0 < said < 1 << 24:
         limits.append(said)
     return min(limits) if limits else None
-

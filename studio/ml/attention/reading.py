@@ -21,7 +21,8 @@ def read_text(
     if limit is not None and len(ids) > limit:
         if fit == "refuse":
             raise TooLong(
-                f"The text has {len(ids):,} tokens; this model reads {limit:,}. Keep its start, its end, or read it in windows.",
+                f"The text has {len(ids):,} tokens; this model reads {limit:,}. Keep its start, its end, or read "
+                "it in windows.",
                 len(ids), limit,
             )  # fmt: skip
         ids, spans, exact = _encoded(tokenizer, text, special, limit, fit)
@@ -44,7 +45,9 @@ def shown_id(tokenizer: Any, token: int) -> str:
     name = tokenizer.convert_ids_to_tokens(token)
     if name is None:
         return f"[{token}]"  # models often have more ids than their tokenizer has tokens
-    text = "" if token in set(tokenizer.all_special_ids) else str(tokenizer.decode([token], clean_up_tokenization_spaces=False))
+    text = "" if token in set(tokenizer.all_special_ids) else str(
+        tokenizer.decode([token], clean_up_tokenization_spaces=False)
+    )
     return text if text.strip("\ufffd") else str(name)
 
 

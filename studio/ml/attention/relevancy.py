@@ -1,4 +1,5 @@
-"""What an answer rests on: attention weighted by the gradient of that answer (Chefer, Gur and Wolf 2021, arXiv 2103.15679).
+"""What an answer rests on: attention weighted by the gradient of that answer (Chefer, Gur and Wolf 2021, arXiv
+2103.15679).
 
 For each attention A_l, in the order of computation, with the gradient of one logit (eq. 5):
 
@@ -7,8 +8,9 @@ For each attention A_l, in the order of computation, with the gradient of one lo
     self:   R_ss <- R_ss + Abar R_ss,   R_sq <- R_sq + Abar R_sq                                  (6, 7)
     cross:  R_sq <- R_sq + Rhat_ss^T Abar Rhat_qq,   Rhat = rownorm(R - I) + I                     (8, 9, 10)
 
-s are the tokens that ask (the decoder), q those of the other text (the encoder); R_ss and R_qq begin as I, R_sq as 0. The
-two towers of CLIP each follow the self rule; as its authors do, only their last layers count unless `start` says otherwise.
+s are the tokens that ask (the decoder), q those of the other text (the encoder); R_ss and R_qq begin as I, R_sq as 0.
+The two towers of CLIP each follow the self rule; as its authors do, only their last layers count unless `start` says
+otherwise.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ GRADIENT_MEMORY = 6 << 30
 class Relevance:
     """What one answer rests on. about, answer: which; index: its number.
 
-    maps: R by tower ("", "encoder", "decoder", "text", "vision") and R_sq as "cross"; rows: the row of each that the answer
-    was read from, None where it was read from all of them. trace: the same evaluation, for names and raw maps.
+    maps: R by tower ("", "encoder", "decoder", "text", "vision") and R_sq as "cross"; rows: the row of each that the
+    answer was read from, None where it was read from all of them. trace: the same evaluation, for names and raw maps.
     """
 
     about: str
@@ -61,17 +63,21 @@ class Relevance:
 
 
 def relevancy(
-    subject: Subject, asked: Asked, *, question: int = 0, answer: int | None = None, start: int | None = None, off: Iterable[Head] = ()
-) -> Relevance:
-    """For one answer, the likeliest unless it is given. question: which, where a model answers several. start: first layer that counts.
+    subject: Subject, asked: Asked, *, question: int = 0, answer: int | None = None, start: int | None = None,
+    off: Iterable[Head] = (),
+) -> Relevance:  # fmt: skip
+    """For one answer, the likeliest unless it is given. question: which, where a model answers several. start: first
+    layer that counts.
 
-    Raises NotForThisModel for models that answer nothing or look at windows, TooLong where the maps of all layers do not fit.
+    Raises NotForThisModel for models that answer nothing or look at windows, TooLong where the maps of all layers do
+    not fit.
     """
     prepared = subject.prepare(asked)
     weights, ran, trace = with_gradients(subject, prepared, frozenset(off))
     if not len(ran.answers):
         raise NotForThisModel(
-            "There is no answer to explain: the folder holds no head, or the text has no gap. Put the tokenizer's mask token into the text."
+            "There is no answer to explain: the folder holds no head, or the text has no gap. Put the "
+            "tokenizer's mask token into the text."
         )
     logits = ran.answers[question]
     index = int(logits.argmax()) if answer is None else answer
@@ -113,7 +119,7 @@ def with_gradients(subject: Subject, prepared: Prepared, off: frozenset[Head]) -
 
 @contextmanager
 def _embedding_with_gradient(subject: Subject) -> Iterator[None]:
-    """Models that hand over their weights need something with a gradient before them; all others begin at their first map."""
+    """Models that hand over weights need something with a gradient before them; all others begin at their first map."""
     find = getattr(subject.model, "get_input_embeddings", None)
     embedding = find() if find is not None and not getattr(subject, "functional", True) else None
     if embedding is None:
@@ -155,7 +161,9 @@ def normed(relevance: Tensor) -> Tensor:
     own = _identity(len(relevance)).to(relevance)
     gathered = relevance - own
     sums = gathered.sum(dim=-1, keepdim=True)
-    return torch.where(sums > 0, gathered / sums.clamp_min(torch.finfo(sums.dtype).tiny), torch.zeros_like(gathered)) + own
+    return torch.where(
+        sums > 0, gathered / sums.clamp_min(torch.finfo(sums.dtype).tiny), torch.zeros_like(gathered)
+    ) + own
 
 
 def _identity(count: int) -> Tensor:

@@ -2,8 +2,8 @@
 
     A~_l = rownorm(fused_h A_l + I),   R = A~_L ... A~_1
 
-R [T, T] has rows that sum to 1. It knows no class and no value vectors; in causal models its mass drifts to the first token,
-which `drop_sink` takes out (its column is emptied and rows are normalised again).
+R [T, T] has rows that sum to 1. It knows no class and no value vectors; in causal models its mass drifts to the first
+token, which `drop_sink` takes out (its column is emptied and rows are normalised again).
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ class Rolled:
 
 
 def rollout(
-    trace: Trace, tower: str = "", *, fusion: Fusion = "mean", discard: float = 0.0, start: int = 0, part: int = 0, drop_sink: bool = False
-) -> Iterator[Rolled]:
-    """R after each layer of a tower, the whole last. discard: share of the smallest weights of a layer that are set to 0
-    before fusing (the first column stays). start: first layer that counts.
+    trace: Trace, tower: str = "", *, fusion: Fusion = "mean", discard: float = 0.0, start: int = 0, part: int = 0,
+    drop_sink: bool = False,
+) -> Iterator[Rolled]:  # fmt: skip
+    """R after each layer of a tower, the whole last. discard: share of the smallest weights of a layer that are set to
+    0 before fusing (the first column stays). start: first layer that counts.
 
     Raises NotForThisModel for a tower without self-attention, or one that looks at windows.
     """
@@ -57,7 +58,9 @@ def self_sites(trace: Trace, tower: str = "") -> list[Site]:
         towers = sorted({site.tower for site in trace.sites})
         raise NotForThisModel(f"There is no self-attention in “{tower}”; there is {', '.join(towers)}.")
     if any(site.asks.startswith("window") for site in sites) or len({site.queries for site in sites}) > 1:
-        raise NotForThisModel("This model looks at windows that change from layer to layer, so its maps cannot be multiplied.")
+        raise NotForThisModel(
+            "This model looks at windows that change from layer to layer, so its maps cannot be multiplied."
+        )
     return sites
 
 
@@ -75,7 +78,9 @@ def fused(trace: Trace, site: Site, fusion: Fusion = "mean", discard: float = 0.
     bands = []
     for some in rows:
         weights = weights_of(taken, range(site.heads), some, part)
-        bands.append(weights.mean(dim=0) if fusion == "mean" else weights.amax(dim=0) if fusion == "max" else weights.amin(dim=0))
+        bands.append(
+            weights.mean(dim=0) if fusion == "mean" else weights.amax(dim=0) if fusion == "max" else weights.amin(dim=0)
+        )
     layer = torch.cat(bands)
     if discard > 0:
         count = int(layer.numel() * discard)

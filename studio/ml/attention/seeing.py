@@ -26,7 +26,8 @@ def read_picture(processor: Any, picture: NDArray[np.uint8] | None) -> Tensor:
 
 def seen_picture(processor: Any, pixels: Tensor) -> NDArray[np.uint8]:
     """[1, 3, H, W] -> uint8 [H, W, 3]: the scaled and cut picture with its colours put back."""
-    mean, std = (np.asarray(getattr(processor, name, None) or fallback) for name, fallback in (("image_mean", 0.0), ("image_std", 1.0)))
+    mean = np.asarray(getattr(processor, "image_mean", None) or 0.0)
+    std = np.asarray(getattr(processor, "image_std", None) or 1.0)
     values = pixels[0].detach().float().cpu().numpy().transpose(1, 2, 0)
     if getattr(processor, "do_normalize", True):
         values = values * std + mean

@@ -80,7 +80,9 @@ def describe(
 
 
 def _readings(
-    subject_kind: Kind, tower: str, kind: SiteKind, queries: int, grid: tuple[int, int] | None, names: Mapping[str, object]
+    subject_kind: Kind, tower: str, kind: SiteKind, queries: int, grid: tuple[int, int] | None, names: Mapping[
+        str, object
+    ]
 ) -> tuple[str, str]:
     """Names of the Readings of rows and columns."""
     if subject_kind == "clip":

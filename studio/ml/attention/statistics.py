@@ -1,10 +1,10 @@
 """Numbers that say what a head does, for all heads of a trace.
 
-For a row i that may look at n_i keys: entropy -sum_j A_ij ln A_ij / ln n_i (0: one key, 1: even; rows with a single key are
-left out); sink A_i0 for i > 0; diagonal A_ii; previous A_i,i-1; distance sum_j A_ij |i - j|, on a picture the distance of the
-patches in patches; induction sum over j of A_i,j+1 where token j < i is the same as token i (Olsson et al. 2022, arXiv
-2209.11895). Each is the mean over the rows it is defined for, NaN where there is none. All are shares in [0, 1] but the
-distance, which is in tokens or patches.
+For a row i that may look at n_i keys: entropy -sum_j A_ij ln A_ij / ln n_i (0: one key, 1: even; rows with a single key
+are left out); sink A_i0 for i > 0; diagonal A_ii; previous A_i,i-1; distance sum_j A_ij |i - j|, on a picture the
+distance of the patches in patches; induction sum over j of A_i,j+1 where token j < i is the same as token i (Olsson et
+al. 2022, arXiv 2209.11895). Each is the mean over the rows it is defined for, NaN where there is none. All are shares
+in [0, 1] but the distance, which is in tokens or patches.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def statistics(trace: Trace, part: int = 0) -> Iterator[Statistics]:
             yield _of_head(trace, site, index, own, away, earlier)
 
 
-def _of_head(trace: Trace, site: Site, index: int, part: int, away: Distances | None, earlier: Repeats | None) -> Statistics:
+def _of_head(
+    trace: Trace, site: Site, index: int, part: int, away: Distances | None, earlier: Repeats | None
+) -> Statistics:
     taken = trace.taken[site.name]
     sums: dict[str, list[Tensor]] = {name: [] for name in NAMES}
     step = max(1, BAND // site.keys)
@@ -102,14 +104,18 @@ class Distances:
             self._places = torch.cat([torch.full((reading.first, 2), torch.nan), cells])
 
     def __getitem__(self, rows: slice) -> Tensor:
-        return torch.cdist(self._places[rows], self._places, compute_mode="donot_use_mm_for_euclid_dist").nan_to_num(nan=0.0)
+        return torch.cdist(self._places[rows], self._places, compute_mode="donot_use_mm_for_euclid_dist").nan_to_num(
+            nan=0.0
+        )
 
 
 class Repeats:
     """[i, j] bool: j comes right after an earlier token that is the same as token i. Special tokens do not count."""
 
     def __init__(self, reading: Reading) -> None:
-        self._ids = torch.tensor([-1 - i if token.special or token.id < 0 else token.id for i, token in enumerate(reading.tokens)])
+        self._ids = torch.tensor(
+            [-1 - i if token.special or token.id < 0 else token.id for i, token in enumerate(reading.tokens)]
+        )
 
     def __getitem__(self, rows: slice) -> Tensor:
         asks = torch.arange(len(self._ids))[rows]
@@ -121,7 +127,7 @@ class Repeats:
 
 
 def repeated(subject: Subject, length: int = 32, seed: int = 0) -> Asked:
-    """Random tokens, twice in a row: the text on which induction shows. Raises NotForThisModel for models that do not write on."""
+    """Random tokens, twice: the text on which induction shows. Raises NotForThisModel where a model does not write."""
     subject.require("causal", what="The induction test")
     size = int(subject.model.get_parameter(_embedding(subject)).shape[0])
     if subject.context is not None:

@@ -12,7 +12,7 @@ Map = NDArray[np.float32]
 """Attention weights; NaN where the mask forbids to look."""
 
 Kind = Literal["encoder", "causal", "encoder-decoder", "vision", "clip"]
-"""What a model is: reads text both ways, writes on, turns one text into another, sees, or compares pictures and texts."""
+"""What a model does: reads both ways, writes on, turns one text into another, sees, or compares pictures and texts."""
 
 Takes = Literal["text", "target", "picture", "captions", "sound"]
 """What a model reads: the fields of Asked that are looked at."""
@@ -20,9 +20,9 @@ Takes = Literal["text", "target", "picture", "captions", "sound"]
 Method = Literal["sdpa", "explicit", "weights"]
 """How the maps of a site were come by.
 
-sdpa: the model computed with the fast kernel and Q and K were kept. explicit: softmax(QK^T) was written out, because the
-model caps its scores or has a sink; Q and K were kept. weights: the model computes attention in a way of its own and
-handed its weights over."""
+sdpa: the model computed with the fast kernel and Q and K were kept. explicit: softmax(QK^T) was written out, because
+the model caps its scores or has a sink; Q and K were kept. weights: the model computes attention in a way of its own
+and handed its weights over."""
 
 SiteKind = Literal["self", "causal", "cross"]
 Storage = Literal["auto", "float32", "float16"]

@@ -89,6 +89,19 @@ def albert(**more: Any) -> Any:
     return t.AlbertForMaskedLM(t.AlbertConfig(**{**BASE, "embedding_size": 16, "max_position_embeddings": 64, **more}))
 
 
+def opt(**more: Any) -> Any:
+    return t.OPTForCausalLM(t.OPTConfig(**{
+        "vocab_size": SIZE, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "ffn_dim": 48, "word_embed_proj_dim": 32,
+        "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, **more,
+    }))  # fmt: skip
+
+
+def bloom(**more: Any) -> Any:
+    return t.BloomForCausalLM(t.BloomConfig(**{
+        "vocab_size": SIZE, "hidden_size": 32, "n_layer": 3, "n_head": 4, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, **more,
+    }))  # fmt: skip
+
+
 def t5(**more: Any) -> Any:
     return t.T5ForConditionalGeneration(t.T5Config(**{
         "vocab_size": SIZE, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3, "num_heads": 4, "decoder_start_token_id": 0,
@@ -141,16 +154,16 @@ def siglip(**more: Any) -> Any:
 MODELS: dict[str, Callable[..., Any]] = {
     make.__name__: make
     for make in (
-        bert, gpt2, llama, qwen3, gpt_neox, t5, bart, whisper, vit, dinov2, swin, clip, siglip, gemma2, deberta, albert, gpt_oss,
+        bert, gpt2, llama, qwen3, gpt_neox, t5, bart, whisper, vit, dinov2, swin, clip, siglip, gemma2, deberta, albert, gpt_oss, opt, bloom,
     )
 }  # fmt: skip
-TEXTS = ("bert", "gpt2", "llama", "qwen3", "gpt_neox", "gemma2", "deberta", "albert", "gpt_oss")
+TEXTS = ("bert", "gpt2", "llama", "qwen3", "gpt_neox", "gemma2", "deberta", "albert", "gpt_oss", "opt", "bloom")
 FILLS = ("bert", "deberta", "albert")
 BOTH = ("t5", "bart")
 PICTURES = ("vit", "dinov2", "swin")
 PAIRS = ("clip", "siglip")
 LARGER = {
-    "t5": 1, "siglip": 1, "gpt2": 6, "llama": 6, "gemma2": 6, "gpt_oss": 6, "bert": 10, "albert": 10, "deberta": 10, "vit": 10, "dinov2": 10,
+    "t5": 1, "siglip": 1, "gpt2": 6, "opt": 6, "bloom": 6, "llama": 6, "gemma2": 6, "gpt_oss": 6, "bert": 10, "albert": 10, "deberta": 10, "vit": 10, "dinov2": 10,
     "swin": 10,
 }  # fmt: skip
 """Factor on the weights of those that begin with large ones, or norm what they have."""

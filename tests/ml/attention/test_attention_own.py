@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from studio.ml.attention import errors, maps
 from studio.ml.attention.ablation import effect
-from studio.ml.attention.capture import capture
+from studio.ml.attention.capture import capture, captured
 from studio.ml.attention.generation import Writing
 from studio.ml.attention.lens import lens
 from studio.ml.attention.norms import norm_weighted
@@ -123,13 +123,7 @@ def test_writing_grows_the_map_of_the_whole(kind: str, tmp_path: Path) -> None:
     for step in steps[:-1]:
         prepared = subject.longer(prepared, step.token)
     grown = writing.trace()
-    from studio.ml.attention.capture import Keeper
-    from studio.ml.attention.listening import Listener
-
-    keeper = Keeper("float32")
-    with torch.no_grad():
-        ran = subject.run(prepared, Listener(subject.names(), keeper.take))
-    whole = keeper.trace(subject, prepared, subject.scores(prepared, ran), frozenset())
+    whole = captured(subject, prepared)
     assert grown.sites == whole.sites
     for site in whole.sites:
         np.testing.assert_allclose(maps.head(grown, site.name, 1), maps.head(whole, site.name, 1), atol=1e-6)

@@ -10,11 +10,10 @@ import torch
 
 from studio.ml.attention import maps
 from studio.ml.attention.ablation import divergence, each, effect
-from studio.ml.attention.capture import capture
+from studio.ml.attention.capture import capture, captured
 from studio.ml.attention.errors import NotForThisModel
 from studio.ml.attention.generation import Writing, without
 from studio.ml.attention.lens import lens
-from studio.ml.attention.listening import Listener
 from studio.ml.attention.public import PublicModel
 from studio.ml.attention.values import Asked, Head, Scores
 from studio.ml.language.writing import sampled
@@ -114,7 +113,7 @@ def test_each_head_by_itself(opened: Opened) -> None:
     assert len({round(one.kl, 12) for one in effects}) == len(effects)
 
 
-WRITERS = ("gpt2", "llama", "qwen3", "gemma2", "gpt_oss", "t5", "bart", "whisper")
+WRITERS = ("gpt2", "llama", "qwen3", "gemma2", "gpt_oss", "opt", "bloom", "t5", "bart", "whisper")
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -136,7 +135,8 @@ def test_writing_is_what_generate_writes(name: str, opened: Opened) -> None:
             ids = torch.cat([ids, torch.tensor([[step.token]])], dim=1)
     for step in steps:
         assert step.lens is not None and step.lens.layers[-1].best[0].index == step.token
-        assert step.cache_bytes == step.cache_formula > 0
+        # Bloom hands over its weights, so that its keys and values are not known.
+        assert step.cache_bytes > 0 and step.cache_formula == (0 if name == "bloom" else step.cache_bytes)
     assert [step.read for step in steps] == [start.shape[1] + i for i in range(len(steps))]
 
 
@@ -150,12 +150,7 @@ def test_the_map_that_grew_is_the_map_of_the_whole_text(name: str, opened: Opene
     prepared = subject.prepare(asked(name))
     for step in steps[:-1]:
         prepared = subject.longer(prepared, step.token)
-    from studio.ml.attention.capture import Keeper
-
-    keeper = Keeper("float32")
-    with torch.no_grad():
-        ran = subject.run(prepared, Listener(subject.names(), keeper.take))
-    whole = keeper.trace(subject, prepared, subject.scores(prepared, ran), frozenset())
+    whole = captured(subject, prepared)
     assert [site for site in grown.sites] == [site for site in whole.sites]
     for site in whole.sites:
         for head in range(site.heads):
