@@ -27,7 +27,7 @@ def stacks_of(model: Any, kind: Kind) -> tuple[Any, ...]:
         stack = model.get_decoder()
     if stack is model:
         raise NotForThisModel(
-            "This folder holds no head, or one that cannot be told from the layers, so no layer can be asked for an answer."
+            "This folder holds no head, or one that cannot be told from the layers, so no layer can be asked."
         )
     inner = getattr(stack, "decoder", None) if kind == "causal" else None
     return (stack,) if inner is None else (stack, inner)

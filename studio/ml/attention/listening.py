@@ -25,6 +25,9 @@ from studio.ml.attention.values import Head, SiteKind
 REGISTERED = "glassbox"
 """Name of the function in transformers."""
 
+BAND = 1 << 24
+"""Weights that are written out at once where no one wants them all: 64 MiB of float32."""
+
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
@@ -51,9 +54,14 @@ class Call:
     kind: SiteKind | None = None
 
     @property
+    def bent(self) -> bool:
+        """Whether it is more than softmax(QK^T) V, which the fast kernel cannot compute."""
+        return self.softcap is not None or self.sink is not None
+
+    @property
     def plain(self) -> bool:
         """Whether the fast kernel computes it."""
-        return self.kernel and self.softcap is None and self.sink is None
+        return self.kernel and not self.bent
 
 
 def softmax_scores(
@@ -87,6 +95,32 @@ def written_out(call: Call) -> tuple[Tensor, Tensor]:
     return (weights.to(value.dtype) @ value).transpose(1, 2).contiguous(), weights
 
 
+def in_bands(call: Call) -> Tensor:
+    """The same output [B, T_q, H, e] without ever holding all weights, for long texts."""
+    shared = call.query.shape[1] // call.key.shape[1]
+    key, value = (part.repeat_interleave(shared, dim=1) if shared > 1 else part for part in (call.key, call.value))
+    b, heads, queries, _ = call.query.shape
+    step = max(1, BAND // (b * heads * key.shape[2]))
+    bands = []
+    for start in range(0, queries, step):
+        stop = min(start + step, queries)
+        mask = call.mask
+        if call.causal:
+            places = torch.arange(start, stop, device=key.device)
+            mask = torch.arange(key.shape[2], device=key.device) <= places[:, None]
+        elif mask is not None:
+            mask = _some(mask, start, stop)
+        bias = None if call.bias is None else _some(call.bias, start, stop)
+        some = Call(call.query[:, :, start:stop], key, value, mask, bias, call.scale, False, call.softcap, call.sink)
+        bands.append(written_out(some)[0])
+    return torch.cat(bands, dim=1)
+
+
+def _some(mask: Tensor, start: int, stop: int) -> Tensor:
+    """Rows of a mask or bias [.., T_q | 1, T_k]."""
+    return mask if mask.dim() < 2 or mask.shape[-2] == 1 else mask[..., start:stop, :]
+
+
 Take = Callable[[str, nn.Module, Call, Tensor, Tensor | None], None]
 """(site, module, what it was given, what comes out [B, T_q, H, e], the weights where they were written out)."""
 
@@ -112,10 +146,10 @@ class Listener:
         """The output of all heads, [B, T_q, H, e]."""
         site = self.site(module)
         weights = None
-        if self._explicit or not call.plain:
+        if self._explicit:
             out, weights = written_out(call)
         else:
-            out = fast()
+            out = in_bands(call) if call.bent else fast()
         if self._take is not None:
             self._take(site, module, call, out, weights)
         return self.without(site, out)
@@ -171,7 +205,7 @@ def attention(
     if listener is None and softcap is None and sink is None:
         return fast(), None
     call = _call(module, query, key, value, attention_mask, softcap, sink, given)
-    return (written_out(call)[0] if listener is None else listener.attend(module, call, fast)), None
+    return (in_bands(call) if listener is None else listener.attend(module, call, fast)), None
 
 
 def _call(

@@ -273,7 +273,8 @@ def _attend(
         mask = mask[None]
 
     def plain() -> Tensor:
-        return scaled_dot_product(module, query, key, value, mask, scale).transpose(1, 2)
+        # Contiguous, so that W^O is given this very memory and can be known by it.
+        return scaled_dot_product(module, query, key, value, mask, scale).transpose(1, 2).contiguous()
 
     call = Call(query, key, value, mask, None, scale, False, kernel=False, kind=kind)
     return listener.attend(module, call, plain).transpose(1, 2)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from studio.ml.attention.errors import WrongInput
+from studio.ml.attention.errors import NotForThisModel, WrongInput
+from studio.ml.attention.values import Reading
 
 
 def read_picture(processor: Any, picture: NDArray[np.uint8] | None) -> Tensor:
@@ -40,6 +41,13 @@ def patch_grid(config: Mapping[str, Any], pixels: Tensor) -> tuple[int, int] | N
     size = config.get("patch_size")
     height, width = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, list | tuple) else (0, 0)
     return (pixels.shape[-2] // height, pixels.shape[-1] // width) if height and width else None
+
+
+def on_grid(reading: Reading, shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A number for each token [T] -> for each patch [rows, columns], to be laid over the picture."""
+    if reading.grid is None:
+        raise NotForThisModel("These are not the tokens of a picture.")
+    return shares[reading.first :].reshape(reading.grid)
 
 
 def read_sound(extractor: Any, sound: NDArray[np.float32] | None) -> Tensor:

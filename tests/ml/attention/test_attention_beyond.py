@@ -19,7 +19,7 @@ from studio.ml.attention.public import PublicModel
 from studio.ml.attention.relevancy import relevancy
 from studio.ml.attention.rollout import rollout
 from studio.ml.attention.statistics import repeated, statistics
-from studio.ml.attention.values import Reading, Site, Token
+from studio.ml.attention.values import Head, Reading, Site, Token
 from tests.ml.attention.conftest import Opened, asked
 
 
@@ -169,6 +169,15 @@ def test_norms_are_those_of_the_vectors_that_are_added(name: str, opened: Opened
         expected = np.linalg.norm(parts.sum(axis=0), axis=-1)
         np.testing.assert_allclose(np.nan_to_num(layer_norm_weighted(trace, site.name)), expected, atol=2e-4 * expected.max())
         projected(subject, asked(name), site, parts)
+
+
+def test_norms_of_a_layer_with_a_head_off(opened: Opened) -> None:
+    plain = capture(opened("llama"), asked("llama"), values=True)
+    site = plain.sites[0].name
+    changed = capture(opened("llama"), asked("llama"), values=True, off={Head(site, 1)})
+    np.testing.assert_array_equal(norm_weighted(changed, site, 2), norm_weighted(plain, site, 2))
+    later = plain.sites[1].name
+    assert np.nanmax(np.abs(norm_weighted(changed, later, 2) - norm_weighted(plain, later, 2))) > 0
 
 
 def projected(subject: PublicModel, given: object, site: Site, parts: NDArray[np.float64]) -> None:

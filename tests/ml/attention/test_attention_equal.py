@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from studio.ml.attention import maps
+from studio.ml.attention import listening, maps
 from studio.ml.attention.capture import Trace, capture
+from studio.ml.attention.errors import NotForThisModel
 from studio.ml.attention.public import PublicModel
+from studio.ml.attention.seeing import on_grid
 from studio.ml.attention.values import Asked
 from tests.ml.attention import folders
 from tests.ml.attention.conftest import Opened, asked
@@ -156,3 +158,44 @@ def test_own_weights_of_the_same_shape_as_torch(opened: Opened) -> None:
     )
     ours = np.nan_to_num(maps.head(trace, site.name, 3)) @ taken.value[0, 3 // shared].numpy()
     np.testing.assert_allclose(ours, expected[0, 3].numpy(), atol=1e-5)
+
+
+def test_softmax_in_bands_is_the_same(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long texts of models that cap their scores never hold all weights of a layer."""
+    whole = {name: capture(opened(name), asked(name)) for name in ("gemma2", "gpt_oss")}
+    monkeypatch.setattr(listening, "BAND", 4 * 15 * 4)  # four rows of four heads
+    for name, before in whole.items():
+        after = capture(opened(name), asked(name))
+        np.testing.assert_allclose(after.scores[0].logits, before.scores[0].logits, atol=1e-5)
+        assert after.checked < 1e-5
+
+
+def test_capturing_can_be_stopped_at_any_site(opened: Opened) -> None:
+    class Stopped(Exception):
+        pass
+
+    seen: list[str] = []
+
+    def watch(site: str) -> None:
+        seen.append(site)
+        if len(seen) == 2:
+            raise Stopped
+
+    subject = opened("llama")
+    with pytest.raises(Stopped):
+        capture(subject, asked("llama"), watch=watch)
+    assert seen == ["model.layers.0.self_attn", "model.layers.1.self_attn"]
+    assert listening._listener.get() is None
+    assert len(capture(subject, asked("llama")).sites) == 3
+
+
+def test_patches_go_back_onto_the_picture(opened: Opened) -> None:
+    trace = capture(opened("vit"), asked("vit"))
+    reading = trace.rows(trace.sites[0])
+    assert trace.picture is not None and trace.picture.shape == (32, 32, 3)
+    assert (reading.grid, reading.first, reading.words[:3]) == ((4, 4), 1, ("[class]", "1, 1", "1, 2"))
+    row = maps.row(trace, trace.sites[0].name, 0, 0)
+    assert on_grid(reading, row)[2, 3] == row[1 + 2 * 4 + 3]
+    text = capture(opened("bert"), asked("bert"))
+    with pytest.raises(NotForThisModel):
+        on_grid(text.rows(text.sites[0]), row)
