@@ -59,7 +59,8 @@ class Bars(Sheet):
         for group in self._groups:
             lines.append(group.heading)
             for bar in group.bars:
-                lines.append(" ".join((f"{bar.label}: {bar.text} =", *(words for _, _, words in bar.segments), bar.arithmetic)))
+                terms = (words for _, _, words in bar.segments)
+                lines.append(" ".join((f"{bar.label}: {bar.text} =", *terms, bar.arithmetic)))
             lines += group.notes
         return "\n".join(lines)
 

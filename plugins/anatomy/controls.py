@@ -21,8 +21,8 @@ _HEADINGS = ("Well-known shapes, without weights", "Bundled with the studio", "O
 
 
 class Controls(QWidget):
-    """Builds its parts into a PanelLayout. Signals: `changed` at every edit, `chosen` (name of a model), `opening_folder`,
-    `opening_file`, `resetting` (back to the model's own sizes)."""
+    """Builds its parts into a PanelLayout. Signals: `changed` at every edit, `chosen` (name of a model),
+    `opening_folder`, `opening_file`, `resetting` (back to the model's own sizes)."""
 
     changed = Signal()
     chosen = Signal(str)
@@ -50,7 +50,7 @@ class Controls(QWidget):
         layout.setSpacing(SPACE_S)
         for text, tip, signal in (
             ("Open folder…", "A folder of transformers on the disk, as save_pretrained writes it", self.opening_folder),
-            ("Open config…", "A config.json alone: of a model of any size, since no weights are needed", self.opening_file),
+            ("Open config…", "A config.json alone, of a model of any size: no weights are needed", self.opening_file),
         ):
             button = QPushButton(text, row)
             button.setToolTip(tip)
@@ -108,7 +108,8 @@ class Controls(QWidget):
         blocked = self._models.blockSignals(True)
         self._models.clear()
         presets = tuple((f"{PRESET}{name}", found.title) for name, found in PRESETS.items())
-        for heading, entries in zip(_HEADINGS, (presets, self._listed.bundled, self._listed.library, tuple(self._opened.items())), strict=True):
+        offered = (presets, self._listed.bundled, self._listed.library, tuple(self._opened.items()))
+        for heading, entries in zip(_HEADINGS, offered, strict=True):
             if entries:
                 self._add_heading(heading)
             for name, title in entries:

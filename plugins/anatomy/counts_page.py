@@ -60,7 +60,8 @@ class CountsPage(QWidget):
         self.view.clear()
         for where in dict.fromkeys(line.where for line in count.lines):
             self._add_group(where, [line for line in count.lines if line.where == where], anatomy)
-        total = QTreeWidgetItem(["all parameters", "", "", full(count.explained), full(count.total), full(count.residual)])
+        sums = map(full, (count.explained, count.total, count.residual))
+        total = QTreeWidgetItem(["all parameters", "", "", *sums])
         self._style(total, bold=True)
         self.view.addTopLevelItem(total)
 
@@ -95,12 +96,15 @@ class CountsPage(QWidget):
         for line in lines:
             times = f"   × {line.times}" if line.times > 1 else ""
             item = QTreeWidgetItem(
-                [f"{line.part}{times}", plain(line.symbols) or "other", line.numbers, _number(line.expected), full(line.counted),
-                 _number(line.counted if line.difference is None else line.difference)]
+                [
+                    f"{line.part}{times}", plain(line.symbols) or "other", line.numbers, _number(line.expected),
+                    full(line.counted), full(line.counted if line.difference is None else line.difference),
+                ]
             )  # fmt: skip
             item.setToolTip(0, line.part)
+            tip = f"{plain(line.symbols)} = {line.numbers}" if line.symbols else "No formula is known"
             for column in (1, 2):
-                item.setToolTip(column, f"{plain(line.symbols)} = {line.numbers}" if line.symbols else "No formula is known")
+                item.setToolTip(column, tip)
             self._style(item)
             if line.difference or line.difference is None:
                 item.setForeground(5, theme().color("warning"))
@@ -123,7 +127,7 @@ def verdict(anatomy: Anatomy) -> tuple[str, str]:
     if not anatomy.stacks:
         return (
             f"{full(count.total)} parameters",
-            "No layers that attend were found here, so there is no formula to compare with. The tree shows where they are.",
+            "No layers that attend were found here, so there is no formula to compare with. Modules has the tree.",
         )
     if count.residual == 0:
         names = ", ".join(dict.fromkeys(stack.family for stack in anatomy.stacks))
@@ -134,10 +138,11 @@ def verdict(anatomy: Anatomy) -> tuple[str, str]:
     share = percent(abs(count.residual) / max(1, count.total))
     return (
         f"{full(count.total)} parameters, {full(count.residual)} of them ({share}) are other",
-        "This family is not one of those whose formulas are known here. Attention and feed-forward are assumed to be the "
-        "plain ones of its configuration; whatever differs is counted, and no formula is claimed for it.",
+        "This family is not one of those whose formulas are known here. Attention and feed-forward are assumed to be "
+        "the plain ones of its configuration; whatever differs is counted, and no formula is claimed for it.",
     )
 
 
 def _number(value: int | None) -> str:
+    """Nothing where no formula is known."""
     return "" if value is None else full(value)

@@ -14,8 +14,8 @@ from studio_plugins.anatomy.results import Counted, Kept, Look, Opened, Timed
 
 
 class Desk(TaskDesk):
-    """Signals: `opened` (Opened), `unopened` (name of the model, why not, details), `counted` (Counted), `uncounted` (why
-    not), `timed` (Timed), `listed` (Listed)."""
+    """Signals: `opened` (Opened), `unopened` (name of the model, why not, details), `counted` (Counted), `uncounted`
+    (why not), `timed` (Timed), `listed` (Listed)."""
 
     opened = Signal(object)
     unopened = Signal(str, str, str)

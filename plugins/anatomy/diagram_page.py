@@ -98,13 +98,10 @@ class DiagramPage(Sheet):
         item = self.box(box, fill, edge, 2.5 if chosen else 1.0)
         item.setToolTip(part.path or part.name)
         lines = part_lines(part)
-        self.text(
-            lines[0], box.center().x(), box.top() + (3 if lines[1] else 10), bold=not quiet, width=WIDTH - 10, align="centre"
-        )
+        x, room = box.center().x(), WIDTH - 10
+        self.text(lines[0], x, box.top() + (3 if lines[1] else 10), bold=not quiet, width=room, align="centre")
         if lines[1]:
-            self.text(
-                lines[1], box.center().x(), box.top() + 19, token="muted", size="small", width=WIDTH - 10, align="centre"
-            )
+            self.text(lines[1], x, box.top() + 19, token="muted", size="small", width=room, align="centre")
 
     def _draw_edge(self, source: int, target: int, bracket: float) -> None:
         assert self._diagram is not None

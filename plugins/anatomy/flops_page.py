@@ -12,7 +12,7 @@ from studio.ml.anatomy.flops import crossing, crossing_words
 from studio.ui.plot import Legend, RulerPlot
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.anatomy.results import Look
-from studio_plugins.anatomy.words import big, flops_words, percent, plain
+from studio_plugins.anatomy.words import flops_words, percent, plain
 
 LONGEST, POINTS = 1 << 20, 161
 PARTS = (
@@ -20,7 +20,11 @@ PARTS = (
     ("ffn", "series.1", "feed-forward, O(T·D²)"),
     ("scores", "series.4", "scores and their mix, O(T²·D)"),
 )
-_LEGEND = (*(("■", token, words) for _, token, words in PARTS), ("╌", "text", "where they cross"), ("●", "text", "counted"))
+_LEGEND = (
+    *(("■", token, words) for _, token, words in PARTS),
+    ("╌", "text", "where they cross"),
+    ("●", "text", "counted"),
+)
 
 
 def lengths() -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -51,7 +55,8 @@ class CostPlot(RulerPlot):
         for name, token, words in PARTS:
             y = np.array([getattr(cost, name) for cost in costs], dtype=np.float64)
             self.item.plot(x, y, pen=self.pen(token, 2), name=words)
-        self.item.plot(x, np.array([float(cost.total) for cost in costs]), pen=self.pen("muted", 1.5, style=Qt.PenStyle.DashLine), name="all")
+        total = np.array([float(cost.total) for cost in costs])
+        self.item.plot(x, total, pen=self.pen("muted", 1.5, style=Qt.PenStyle.DashLine), name="all")
         at = crossing(look.stack.block).rest
         self._upright(at)
         measured = look.measured
@@ -65,13 +70,12 @@ class CostPlot(RulerPlot):
         self.view.setXRange(float(np.log10(x[0])), float(np.log10(x[-1])), padding=0.01)
 
     def _upright(self, at: float) -> None:
-        line = self.pg.InfiniteLine(pos=np.log10(max(at, 1.0)), angle=90, pen=self.pen("text", 1.5, style=Qt.PenStyle.DashLine))
-        label = self.pg.InfLineLabel(line, text=f"T = {at:,.0f}", position=0.06, color=self._ink("text"), anchors=[(1, 0.5), (0, 0.5)])
+        dashes = self.pen("text", 1.5, style=Qt.PenStyle.DashLine)
+        line = self.pg.InfiniteLine(pos=np.log10(max(at, 1.0)), angle=90, pen=dashes)
+        ink, sides = self.pen("text").color(), [(1, 0.5), (0, 0.5)]
+        label = self.pg.InfLineLabel(line, text=f"T = {at:,.0f}", position=0.06, color=ink, anchors=sides)
         label.setParentItem(line)
         self.item.addItem(line, ignoreBounds=True)
-
-    def _ink(self, token: str) -> Any:
-        return self.pen(token).color()
 
 
 class SharePlot(RulerPlot):
@@ -104,7 +108,8 @@ class SharePlot(RulerPlot):
         half = self.pg.InfiniteLine(pos=50, angle=0, pen=self.pen("text", 1, style=Qt.PenStyle.DotLine))
         self.item.addItem(half, ignoreBounds=True)
         at = crossing(look.stack.block).rest
-        line = self.pg.InfiniteLine(pos=np.log10(max(at, 1.0)), angle=90, pen=self.pen("text", 1.5, style=Qt.PenStyle.DashLine))
+        dashes = self.pen("text", 1.5, style=Qt.PenStyle.DashLine)
+        line = self.pg.InfiniteLine(pos=np.log10(max(at, 1.0)), angle=90, pen=dashes)
         self.item.addItem(line, ignoreBounds=True)
         self.draw_ruler()
         self.set_ruler(float(np.log10(max(1, look.tokens))))
@@ -145,9 +150,12 @@ def sentence(look: Look) -> str:
         return "No layers that attend were found, so there is no formula to draw."
     cost, at = look.cost(), crossing(look.stack.block)
     measured = look.measured
-    told = f"At T = {look.tokens:,} all {look.stack.layers} layers take {flops_words(cost.total)}, {percent(cost.scores / cost.total)} of it grows with T². "
-    told += f"The T² part costs more than everything else from {plain(crossing_words(look.stack.block))} = {at.rest:,.0f} tokens on, "
-    told += f"more than the feed-forward network alone from {at.ffn:,.0f}. "
+    told = (
+        f"At T = {look.tokens:,} all {look.stack.layers} layers take {flops_words(cost.total)}, "
+        f"{percent(cost.scores / cost.total)} of it grows with T². The T² part costs more than everything else from "
+        f"{plain(crossing_words(look.stack.block))} = {at.rest:,.0f} tokens on, more than the feed-forward network "
+        f"alone from {at.ffn:,.0f}. "
+    )
     if measured is not None and measured.metered is not None:
         seen = measured.metered.stacks.get(look.stack.path, 0)
         told += f"Counted by torch: {seen:,}; by the formula: {cost.total:,}; ratio {seen / cost.total:.6f}."
@@ -155,4 +163,5 @@ def sentence(look: Look) -> str:
         told += measured.problem
     else:
         told += "Torch is counting…"
-    return told + f" Training takes about three times as much ({big(3 * cost.total)}FLOP): one pass forwards, two backwards."
+    training = flops_words(3 * cost.total)
+    return f"{told} Training takes about three times as much, {training}: the way back costs two ways forwards."

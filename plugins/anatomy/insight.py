@@ -1,4 +1,4 @@
-"""The right column: the model in numbers, the chosen part, and the sums of parameters, operations and their crossing."""
+"""The right column: the model in numbers, the chosen part, and sums of parameters, operations, crossing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ class Insight(QWidget):
         self._part_section.set_heading(part.path or part.name)
         self._part.set_formula(formula(part), numbers(part))
         self._part.set_numbers(values(part))
-        self._part.set_note(part.module if part.module else "between the modules" if part.kind not in ("input", "output") else "")
+        between = "" if part.kind in ("input", "output") else "between the modules"
+        self._part.set_note(part.module or between)
 
     def fact(self, name: str) -> str:
         """A fact of the model, as shown. Raises KeyError."""
@@ -83,9 +84,13 @@ class Insight(QWidget):
             facts["class"] = anatomy.model_class
         facts["parameters"] = f"{full(look.parameters)} ({parameters_words(look.parameters)})"
         if blueprint.stored:
-            facts["in the files"] = ", ".join(f"{parameters_words(count)} of {kind}" for kind, count in blueprint.stored.items())
+            stored = (f"{parameters_words(count)} of {kind}" for kind, count in blueprint.stored.items())
+            facts["in the files"] = ", ".join(stored)
         if look.stack is not None:
-            facts |= {plain(name): full(value) for name, value in look.stack.sizes().items() if name != "H_kv" or value != look.stack.block.heads}
+            sizes = dict(look.stack.sizes())
+            if sizes["H_kv"] == sizes["H"]:
+                del sizes["H_kv"]
+            facts |= {plain(name): full(value) for name, value in sizes.items()}
             facts["T"] = full(look.tokens)
             made_for = anatomy.lengths.get(look.stack.path, 0)
             if made_for:
@@ -94,7 +99,8 @@ class Insight(QWidget):
         notes = list(blueprint.notes)
         if look.change is not None:
             notes.append("Hypothetical: this size was never trained. F and H_kv keep their proportions.")
-        if look.stack is not None and 0 < anatomy.lengths.get(look.stack.path, 0) < look.tokens and look.stack.kind != "vision":
+        made_for = anatomy.lengths.get(look.stack.path, 0) if look.stack is not None else 0
+        if look.stack is not None and 0 < made_for < look.tokens and look.stack.kind != "vision":
             notes.append("Longer than the model was made for: the arithmetic holds, the model's positions may not.")
         self._notes.setText("\n\n".join(notes))
         self._notes.setVisible(bool(notes))
@@ -113,7 +119,9 @@ class Insight(QWidget):
         shown = {f"t{i}": f"{term.numbers}" for i, term in enumerate(terms)}
         self._parameters.set_numbers({**shown, "total": full(block.parameters)})
         self._parameters.set_note(
-            "" if look.stack.known else "Of an unknown family: attention and feed-forward as its configuration has them, without biases and norms."
+            ""
+            if look.stack.known
+            else "Of an unknown family: attention and feed-forward as its configuration has them, no biases, no norms."
         )
 
     def _show_flops(self, look: Look) -> None:
@@ -146,5 +154,5 @@ class Insight(QWidget):
             f"{sub(crossing_words(look.stack.block))}",
             "T = $rest against all else<br>T = $ffn against the feed-forward network<br>$attention",
         )
-        last = f"T = {at.attention:,.0f}: all of attention against it" if at.attention else "attention costs more at any T"
+        last = f"T = {at.attention:,.0f}: all of attention against it" if at.attention else "at any T all of attention"
         self._crossing.set_numbers({"rest": f"{at.rest:,.0f}", "ffn": f"{at.ffn:,.0f}", "attention": last})

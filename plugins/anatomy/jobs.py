@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def blueprint_of(model: str) -> Blueprint:
         if not name or any(mark in name for mark in "/\\") or name.startswith("."):
             raise NotAModel(f"“{name}” is no bundled model. Choose one of the list.")
         found = read_blueprint(bundled_folder() / name)
-        return Blueprint(name, "bundled", found.config, "", found.place, found.stored, found.notes)
+        return replace(found, title=name, origin="bundled")
     return with_stored(read_blueprint(Path(model)))
 
 
@@ -55,10 +55,10 @@ def with_stored(blueprint: Blueprint) -> Blueprint:
     if not place.is_dir():
         return blueprint
     found = weights_in(place)
-    notes = blueprint.notes + ((f"Weights are missing: {', '.join(found.missing)}.",) if found.missing and found.formats else ())
-    return Blueprint(
-        blueprint.title, blueprint.origin, blueprint.config, blueprint.model_class, blueprint.place, found.formats, notes
-    )
+    notes = blueprint.notes
+    if found.missing and found.formats:
+        notes = (*notes, f"Weights are missing: {', '.join(found.missing)}.")
+    return replace(blueprint, stored=found.formats, notes=notes)
 
 
 def open_model(model: str, ctx: JobContext) -> Generator[Event | Offload, Any, Opened]:
@@ -99,7 +99,9 @@ def time_layer(look: Look, ctx: JobContext) -> Generator[Event | Offload, Any, T
     yield Progress(0, MOST_RUNS, "measuring a plain matrix product")
     rate = probe(ctx.device, dtype)
     yield Progress(0, MOST_RUNS, "preparing one layer")
-    model, stacks, given, lengths = model_for(look.anatomy.blueprint, stack.path, request.tokens, request.batch, look.change)
+    model, stacks, given, lengths = model_for(
+        look.anatomy.blueprint, stack.path, request.tokens, request.batch, look.change
+    )
     source = next((lengths[found.path] for found in stacks if found.kind == "encoder"), 0) if stack.block.cross else 0
     flops = block_cost(stack.block, lengths[stack.path], request.batch, source).total
     check(
@@ -165,8 +167,7 @@ def _listed() -> Listed:
     from studio.models.catalog import TRANSFORMERS, find_models
 
     parent = bundled_folder()
-    bundled = tuple(
-        (f"{BUNDLED}{folder.name}", folder.name) for folder in sorted(parent.iterdir()) if (folder / "config.json").is_file()
-    )
+    folders = [folder for folder in sorted(parent.iterdir()) if (folder / "config.json").is_file()]
+    bundled = tuple((f"{BUNDLED}{folder.name}", folder.name) for folder in folders)
     models, _problems = find_models(kinds=(TRANSFORMERS,))
     return Listed(bundled, tuple((info.id, info.title) for info in models))

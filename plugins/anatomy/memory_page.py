@@ -33,13 +33,13 @@ def _inference(look: Look) -> Group:
         term = cache_term(look.stack, look.tokens, request.batch, size, look.source)
         bars.append(_bar(term, "series.1"))
         one = term.value / max(1, look.tokens * request.batch)
-        notes.append(f"Keys and values of all {look.stack.layers} layers once T = {look.tokens:,} tokens are written: {bytes_words(one)} a token.")
+        notes.append(f"Of all {look.stack.layers} layers after T = {look.tokens:,} tokens, {bytes_words(one)} a token.")
         if look.stack.windows:
             notes.append("Layers with a sliding window keep the tokens before the newest one in it, and no more.")
     elif look.stack is not None:
         notes.append("This stack does not write token by token, so it keeps no cache of keys and values.")
     if request.precision.startswith("int"):
-        notes.append("Integer weights come with scales that are not counted here; activations and caches are of 16 bits.")
+        notes.append("Integer weights come with scales that are not counted here; caches are of 16 bits.")
     return Group(f"Inference: what stays ({request.precision})", tuple(bars), tuple(notes))
 
 
@@ -59,8 +59,8 @@ def _moment(look: Look) -> Group:
         "Inference: the largest moment of a layer",
         tuple(bars),
         (
-            "An own tally of the tensors that must be there at once, at the larger of two moments: attending, or inside the "
-            "feed-forward network. What a library keeps besides, and its rounding of blocks, comes on top.",
+            "An own tally of the tensors that must be there at once, at the larger of two moments: attending, or "
+            "inside the feed-forward network. What a library keeps besides, and its rounding of blocks, comes on top.",
         ),
     )
 
@@ -73,20 +73,19 @@ def _activations(look: Look) -> Group:
     notes = []
     kept = look.measured.kept if look.measured is not None else None
     if kept is not None:
-        bars.append(
-            Bar(
-                "one layer, by autograd", kept * size, bytes_words(kept * size), f"{full(kept)} numbers·{size} bytes",
-            )
-        )  # fmt: skip
-        bars.append(
-            Bar(f"all {layers} layers", kept * size * layers, bytes_words(kept * size * layers), f"{layers}·{full(kept)}·{size}", "series.1")
-        )
-        notes.append("By autograd: what torch keeps of one layer with plain attention and dropout, counted without memory.")
+        one, every = kept * size, kept * size * layers
+        shown = f"{full(kept)} numbers·{size} bytes"
+        bars.append(Bar("one layer, by autograd", one, bytes_words(one), shown))
+        shown = f"{layers}·{full(kept)}·{size}"
+        bars.append(Bar(f"all {layers} layers", every, bytes_words(every), shown, "series.1"))
+        notes.append("By autograd: what torch keeps of one layer with plain attention and dropout, without memory.")
     paper = korthikanti(block, look.tokens, request.batch)
-    bars.append(Bar("one layer, by the paper", paper.value, bytes_words(paper.value), f"{paper.symbols} = {paper.numbers}", "series.2", guessed=True))
+    shown = f"{paper.symbols} = {paper.numbers}"
+    bars.append(Bar("one layer, by the paper", paper.value, bytes_words(paper.value), shown, "series.2", guessed=True))
     notes.append(
-        "By the paper: Korthikanti et al. 2022, Reducing Activation Recomputation in Large Transformer Models, eq. 1. It means "
-        "16-bit numbers, GELU with F = 4D, a key for every query, and masks of dropout in one byte; elsewhere it is a guide."
+        "By the paper: Korthikanti et al. 2022, Reducing Activation Recomputation in Large Transformer Models, eq. 1. "
+        "It means 16-bit numbers, GELU with F = 4D, a key for every query, and masks of dropout in one byte; elsewhere it "
+        "is a guide."
     )
     return Group("Training: activations for the backward pass", tuple(bars), tuple(notes))
 
@@ -97,23 +96,25 @@ def _training(look: Look) -> Group:
         terms = training_terms(look.parameters, name, mixed=request.mixed)
         total = sum(term.value for term in terms)
         each = total // max(1, look.parameters)
-        segments = tuple((float(term.value), _TOKENS[i], f"{term.name} {term.symbols}") for i, term in enumerate(terms))
+        named = zip(terms, _TOKENS, strict=False)
+        segments = tuple((float(term.value), token, f"{term.name} {term.symbols}") for term, token in named)
         chosen = "▸ " if name == request.optimiser else ""
-        bars.append(Bar(f"{chosen}{title}", total, bytes_words(total), f"{each}·P = {each}·{full(look.parameters)}", segments=segments))
+        shown = f"{each}·P = {each}·{full(look.parameters)}"
+        bars.append(Bar(f"{chosen}{title}", total, bytes_words(total), shown, segments=segments))
     how = "mixed precision" if request.mixed else "float32"
     source = (
-        "With mixed precision Adam keeps 2 + 2 + 4 + 8 = 16 bytes a parameter (Rajbhandari et al. 2020, ZeRO, sec. 3.1); 8-bit "
-        "states are 1 + 1 bytes (Dettmers et al. 2022), without their constants, one for each block."
+        "With mixed precision Adam keeps 2 + 2 + 4 + 8 = 16 bytes a parameter (Rajbhandari et al. 2020, ZeRO, sec. "
+        "3.1); 8-bit states are 1 + 1 bytes (Dettmers et al. 2022), without their constants, one for each block."
         if request.mixed
         else "Float32 weights and gradients of 4 bytes each, and the optimiser's float32 moments."
     )
     notes = [source]
     if look.measured is not None and look.measured.kept is not None and look.stack is not None:
-        chosen = sum(term.value for term in training_terms(look.parameters, request.optimiser, mixed=request.mixed))
+        states = sum(term.value for term in training_terms(look.parameters, request.optimiser, mixed=request.mixed))
         acts = look.measured.kept * (2 if request.mixed else 4) * look.stack.layers
         notes.append(
-            f"With {OPTIMISERS[request.optimiser]} and the activations of all layers: {bytes_words(chosen)} + {bytes_words(acts)} = "
-            f"{bytes_words(chosen + acts)}."
+            f"With {OPTIMISERS[request.optimiser]} and the activations of all layers: {bytes_words(states)} + "
+            f"{bytes_words(acts)} = {bytes_words(states + acts)}."
         )
     return Group(f"Training: weights, gradients and optimiser ({how})", tuple(bars), tuple(notes))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ from studio_plugins.anatomy.stage import PAGES, Stage
 
 _OWN_SIZES = {"width": 0, "layers": 0, "heads": 0}
 """As the model has them; once it is open, its own numbers stand in the form."""
+_INVITATION = (
+    "Where do the parameters of a transformer go?",
+    "Take a model apart: each module, what it costs in operations, memory and time, and the formulas beside what was "
+    "counted. No weights are needed, so a configuration of 70 billion parameters opens as fast as a small one.",
+)
 
 
 class AnatomyPanel(Panel):
@@ -44,7 +50,8 @@ class AnatomyPanel(Panel):
         self.setAcceptDrops(True)
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
-        self.stage = Stage(self._empty_state(), self.zones)
+        self._invitation = self._empty_state()
+        self.stage = Stage(self._invitation, self.zones)
         self.insight = Insight(self.zones)
         self.desk = Desk(self.context, self)
         self.look: Look | None = None
@@ -108,15 +115,16 @@ class AnatomyPanel(Panel):
         def shown() -> bool:
             return self.look is not None
 
-        offered = [
+        offered: list[tuple[str, str, Callable[[], None], Callable[[], bool] | None]] = [
             ("time", "Time one layer of this model", self.time_layer, shown),
             ("keep", "Keep this anatomy in the History", self.keep, shown),
             ("script", "Copy the anatomy as Python", self.copy_script, shown),
             ("folder", "Open a transformers folder…", lambda: self.choose_place(folder=True), None),
             ("config", "Open a config.json…", lambda: self.choose_place(folder=False), None),
             ("own", "Back to the model's own sizes", self._own_sizes, shown),
-            *((f"page.{name}", f"Anatomy: {title}", lambda name=name: self.stage.show_page(name), shown) for name, title in PAGES.items()),
         ]
+        for page, title in PAGES.items():
+            offered.append((f"page.{page}", f"Anatomy: {title}", partial(self.stage.show_page, page), shown))
         for name, text, callback, enabled in offered:
             self.context.commands.register(
                 Command(f"anatomy.{name}", text, callback, category="Anatomy", enabled=enabled)
@@ -175,6 +183,8 @@ class AnatomyPanel(Panel):
     def _open(self, model: str) -> None:
         self._wanted = model
         self.state_changed.emit()
+        if self._opened is None:
+            self._invitation.set_text("Opening the model", "The first one takes some seconds: transformers is loaded.")
         self.desk.open(model)
 
     def choose_place(self, *, folder: bool) -> None:
@@ -213,7 +223,7 @@ class AnatomyPanel(Panel):
     def copy_script(self) -> None:
         """Put the counts as a script on the clipboard."""
         if self.look is None or self.look.anatomy.blueprint.own:
-            self.message("A script needs a model of transformers. Choose one of the presets, or open a folder.", "warning")
+            self.message("A script needs a model of transformers. Choose a preset, or open a folder.", "warning")
             return
         QGuiApplication.clipboard().setText(script(self.look))
         self.message("The script is on the clipboard.", "success")
@@ -303,6 +313,9 @@ class AnatomyPanel(Panel):
             self.controls.set({"model": self._opened.model})
             self._setting = False
             self.controls.show_model(self._opened.model, self._opened.anatomy.blueprint.title)
+        else:
+            self._wanted = ""
+            self._invitation.set_text(*_INVITATION)
         self.message(why, "error", details)
 
     def _warn(self, why: str) -> None:
@@ -318,9 +331,7 @@ class AnatomyPanel(Panel):
 
     def _empty_state(self) -> EmptyState:
         return EmptyState(
-            "Where do the parameters of a transformer go?",
-            "Take a model apart: each module, what it costs in operations, memory and time, and the formulas beside what "
-            "was counted. No weights are needed, so a configuration of 70 billion parameters opens as fast as a small one.",
+            *_INVITATION,
             icon="anatomy",
             actions=[
                 ("Look at GPT-2", lambda: self.open_model(FIRST)),

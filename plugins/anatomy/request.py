@@ -65,12 +65,19 @@ class AnatomyRequest(Request):
         widget="choice",
         choices=ATTENTIONS,
     )
-    width: int = ui(0, title="Width D", help="Of the residual stream.", ge=0, le=LARGEST["width"], step=64, group=_OTHER)
+    width: int = ui(
+        0, title="Width D", help="Of the residual stream.", ge=0, le=LARGEST["width"], step=64, group=_OTHER
+    )
     layers: int = ui(0, title="Layers L", help="Of this stack.", ge=0, le=LARGEST["layers"], step=1, group=_OTHER)
     heads: int = ui(
-        0, title="Heads H", help="They divide the width; shared heads of keys keep their share.", ge=0, le=LARGEST["heads"], step=1,
+        0,
+        title="Heads H",
+        help="They divide the width; shared heads of keys keep their share.",
+        ge=0,
+        le=LARGEST["heads"],
+        step=1,
         group=_OTHER,
-    )  # fmt: skip
+    )
     optimiser: Literal["sgd", "momentum", "adam", "adam8"] = ui(
         "adam", title="Optimiser", help="What it keeps for each parameter.", widget="choice", choices=OPTIMISERS,
         group=_TRAINING,

@@ -48,8 +48,8 @@ class Kept:
 
 @dataclass(frozen=True)
 class Look:
-    """Everything on show. anatomy: of the model as it is; stack: the one looked at, in the sizes asked for; change: None
-    for the model's own sizes. counted, timed: only where they belong to these settings.
+    """Everything on show. anatomy: of the model as it is; stack: the one looked at, in the sizes asked for; change:
+    None for the model's own sizes. counted, timed: only where they belong to these settings.
     """
 
     request: AnatomyRequest
@@ -125,7 +125,8 @@ def look_at(request: AnatomyRequest, anatomy: Anatomy) -> Look:
         return Look(request, anatomy, None, None)
     request = request.replace(stack=stack.path)
     own = (stack.block.width, stack.layers, stack.block.heads)
-    wanted = tuple(asked or mine for asked, mine in zip((request.width, request.layers, request.heads), own, strict=True))
+    asked = (request.width, request.layers, request.heads)
+    wanted = tuple(other or mine for other, mine in zip(asked, own, strict=True))
     if wanted == own:
         return Look(request, anatomy, stack, None)
     try:

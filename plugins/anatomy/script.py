@@ -49,11 +49,15 @@ def script(look: Look) -> str:
     """Python source that counts what is shown."""
     anatomy, measured, stack = look.shown_anatomy, look.measured, look.stack
     blueprint = anatomy.blueprint
-    config: dict[str, Any] = dict(measured.config) if measured is not None and measured.config else dict(blueprint.config)
+    built = measured.config if measured is not None else {}
+    config: dict[str, Any] = dict(built or blueprint.config)
     for name in ("quantization_config", "transformers_version", "model_type"):
         config.pop(name, None)
     made = pprint.pformat(config, width=110, sort_dicts=False).replace("\n", "\n    ")
-    text = _HEAD.format(title=blueprint.title.replace('"', "'"), model_class=anatomy.model_class, model_type=blueprint.model_type, config=made)
+    title = blueprint.title.replace('"', "'").replace("\\", "/")
+    text = _HEAD.format(
+        title=title, model_class=anatomy.model_class, model_type=blueprint.model_type, config=made
+    )
     if stack is None:
         return text
     block = stack.block
@@ -66,9 +70,10 @@ def script(look: Look) -> str:
         return text
     formula = "B * L * (2 * T * weights + 4 * T**2 * H * d)"
     if block.cross:
-        formula = "B * L * (2 * T * (weights - 2 * D * H_kv * d) + 2 * S * 2 * D * H_kv * d + 4 * (T**2 + T * S) * H * d)"
+        formula = "B * L * (2 * T * (weights - 2 * D * H_kv * d) + 4 * S * D * H_kv * d + 4 * (T**2 + T * S) * H * d)"
     words = " + ".join(term.symbols for term in cost_terms(stack, look.tokens, look.request.batch, look.source))
-    return text + _RUN.format(path=stack.path, formula=formula, words=words, given="\n".join(map(_argument, measured.given)))
+    given = "\n".join(map(_argument, measured.given))
+    return text + _RUN.format(path=stack.path, formula=formula, words=words, given=given)
 
 
 def _argument(entry: tuple[str, Any, str]) -> str:

@@ -79,7 +79,9 @@ class Sheet(QGraphicsView):
         item.setPos(QPointF(round(x - shift), round(y)))
         return item
 
-    def box(self, rect: QRectF, fill: QColor | None, edge: QColor | None, width: float = 1.0, radius: float = 5.0) -> QGraphicsPathItem:
+    def box(
+        self, rect: QRectF, fill: QColor | None, edge: QColor | None, width: float = 1.0, radius: float = 5.0
+    ) -> QGraphicsPathItem:
         """A rectangle with round corners."""
         path = QPainterPath()
         path.addRoundedRect(rect, radius, radius)

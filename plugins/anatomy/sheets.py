@@ -31,7 +31,8 @@ def tree_table(look: Look) -> Table:
         rows.append((node.path, node.kind, node.repeat, node.parameters, "", ""))
         for weight in node.weights:
             path = f"{node.path}.{weight.name}".lstrip(".")
-            rows.append((path, f"tied to {weight.tied}" if weight.tied else "tensor", 1, weight.count, shape_words(weight.shape), weight.dtype))
+            kind = f"tied to {weight.tied}" if weight.tied else "tensor"
+            rows.append((path, kind, 1, weight.count, shape_words(weight.shape), weight.dtype))
         for child in node.children:
             visit(child)
 
@@ -48,8 +49,9 @@ def cost_table(look: Look) -> Table:
     costs = [stack_cost(look.stack, tokens, look.request.batch, look.source_for(tokens)) for tokens in at]
     return Table(
         {
-            "tokens": at, "projections": [cost.projections for cost in costs], "scores": [cost.scores for cost in costs],
-            "feed-forward": [cost.ffn for cost in costs], "all": [cost.total for cost in costs],
+            "tokens": at, "projections": [cost.projections for cost in costs],
+            "scores": [cost.scores for cost in costs], "feed-forward": [cost.ffn for cost in costs],
+            "all": [cost.total for cost in costs],
         }
     )  # fmt: skip
 

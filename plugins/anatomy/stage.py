@@ -19,7 +19,8 @@ from studio_plugins.anatomy.time_page import TimePage
 from studio_plugins.anatomy.tree_page import TreePage
 
 PAGES = {
-    "layer": "Layer", "tree": "Modules", "counts": "Parameters", "flops": "Operations", "memory": "Memory", "time": "Time",
+    "layer": "Layer", "tree": "Modules", "counts": "Parameters", "flops": "Operations", "memory": "Memory",
+    "time": "Time",
 }  # fmt: skip
 _TIPS = (
     "One layer as it really runs: click a part for its formula",
@@ -68,8 +69,8 @@ def sentence(look: Look) -> str:
         return measured.problem or "This layer could not be followed."
     place = f"{look.stack.name}: {measured.diagram.kind}" if look.stack.name != "layers" else measured.diagram.kind
     return (
-        f"{place}, one of {look.stack.layers}, at T = {look.tokens:,} and B = {look.request.batch}, in the order its modules were "
-        "really called. The coloured line on the left is the residual stream. Click a part."
+        f"{place}, one of {look.stack.layers}, at T = {look.tokens:,} and B = {look.request.batch}, in the order its "
+        "modules were really called. The coloured line on the left is the residual stream. Click a part."
     )
 
 

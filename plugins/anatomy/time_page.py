@@ -32,7 +32,8 @@ class RunsPlot(Plot):
         if not self._seconds:
             return
         x, y = list(range(1, len(self._seconds) + 1)), [1000 * value for value in self._seconds]
-        self.item.plot(x, y, pen=self.pen("series.0", 1.5), symbol="o", symbolSize=6, symbolBrush=self.brush("series.0"), symbolPen=None, name="runs")
+        dots = {"symbol": "o", "symbolSize": 6, "symbolBrush": self.brush("series.0"), "symbolPen": None}
+        self.item.plot(x, y, pen=self.pen("series.0", 1.5), name="runs", **dots)
         step = max(1, round(len(x) / 8))
         self.item.getAxis("bottom").setTicks([[(i, str(i)) for i in x[::step]]])
         middle = sorted(y)[len(y) // 2]
@@ -87,19 +88,24 @@ def groups(look: Look, timed: Timed) -> list[Group]:
     assert look.stack is not None
     timing, layers = timed.timing, look.stack.layers
     one = timing.typical
+    how = f"median of {len(timing.seconds)} runs on {timing.device}, {timing.dtype}"
+    times = f"{layers}·{seconds_words(one)}"
     durations = Group(
         "Time of a forward pass",
         (
-            Bar("one layer, measured", one, seconds_words(one), f"median of {len(timing.seconds)} runs on {timing.device}, {timing.dtype}"),
-            Bar(f"all {layers} layers, extrapolated", one * layers, seconds_words(one * layers), f"{layers}·{seconds_words(one)}", guessed=True),
+            Bar("one layer, measured", one, seconds_words(one), how),
+            Bar(f"all {layers} layers, extrapolated", one * layers, seconds_words(one * layers), times, guessed=True),
         ),
         ("Extrapolated: every layer as fast as the one measured; embeddings and heads are left out.",),
     )
+    reached, plain = f"{big(timing.rate)}FLOP/s", f"{big(timing.probe)}FLOP/s"
+    work = f"{timing.flops:,} FLOP / {seconds_words(one)}"
+    before = "one matrix product, measured just before, the best of several"
     speed = Group(
         "Speed",
         (
-            Bar("this layer", timing.rate, f"{big(timing.rate)}FLOP/s", f"{timing.flops:,} FLOP / {seconds_words(one)}", "series.1"),
-            Bar(f"a plain {PROBE}² product", timing.probe, f"{big(timing.probe)}FLOP/s", "one matrix product, measured just before, the best of several", "series.2"),
+            Bar("this layer", timing.rate, reached, work, "series.1"),
+            Bar(f"a plain {PROBE}² product", timing.probe, plain, before, "series.2"),
         ),
     )
     return [durations, speed]
@@ -110,9 +116,9 @@ def sentence(look: Look, timed: Timed) -> str:
     timing = timed.timing
     tokens = look.tokens * look.request.batch
     assert look.stack is not None
+    attention, pace = ATTENTIONS[timed.attention].split(":")[0], tokens / (timing.typical * look.stack.layers)
     return (
-        f"{ATTENTIONS[timed.attention].split(':')[0]} attention, T = {look.tokens:,}, B = {look.request.batch}: the layer reaches "
-        f"{percent(timing.rate / timing.probe)} of a plain matrix product. All layers would take in about "
-        f"{tokens / (timing.typical * look.stack.layers):,.0f} tokens a second (extrapolated). On the CPU float32 is measured, "
-        "whatever the precision above."
+        f"{attention} attention, T = {look.tokens:,}, B = {look.request.batch}: the layer reaches "
+        f"{percent(timing.rate / timing.probe)} of the speed of a plain matrix product. All layers would take in about "
+        f"{pace:,.0f} tokens a second (extrapolated). On the CPU float32 is measured, whatever the precision asked for."
     )

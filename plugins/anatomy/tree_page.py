@@ -26,7 +26,9 @@ _MOST = 20_000
 class ShareDelegate(QStyledItemDelegate):
     """A bar behind the percentage."""
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
         share = index.data(SHARE)
         if isinstance(share, float) and share > 0:
             colour = theme().color("accent_soft")
@@ -95,7 +97,8 @@ class TreePage(QWidget):
         tensors = sum(len(node.weights) for node in tree.walk())
         cut = f" Only the first {full(_MOST)} lines are listed." if self._lines >= _MOST else ""
         self._words.setText(
-            f"{full(tree.parameters)} parameters in {full(tensors)} different tensors. A tensor that is used twice counts once.{cut}"
+            f"{full(tree.parameters)} parameters in {full(tensors)} different tensors. A tensor that is used twice "
+            f"counts once.{cut}"
         )
 
     def texts(self) -> list[str]:

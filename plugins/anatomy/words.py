@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from studio.ml.anatomy.memory import bytes_words
 
-__all__ = ["big", "bytes_words", "flops_words", "full", "parameters_words", "percent", "plain", "seconds_words", "shape_words", "sub"]
+__all__ = [
+    "big", "bytes_words", "flops_words", "full", "parameters_words", "percent", "plain", "seconds_words", "shape_words",
+    "sub",
+]  # fmt: skip
 
 
 def full(value: int) -> str:

@@ -1,4 +1,4 @@
-"""Where the parameters, the arithmetic, the memory and the time of a transformer go: counted, and beside it the formulas.
+"""Where the parameters, the arithmetic, the memory and the time of a transformer go: counted, and the formulas beside.
 
 Models are built from their configuration on torch's meta device, where a tensor has a shape and no memory; a model of
 seventy billion parameters opens as fast as a small one. Importing this package loads neither torch nor transformers.

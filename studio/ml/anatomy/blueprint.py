@@ -60,7 +60,7 @@ def read_blueprint(place: Path) -> Blueprint:
     if not os.path.isfile(file):
         if os.path.isfile(place / "model_index.json"):
             raise NotAModel(
-                f"“{place.name}” is a pipeline of several models. Open one of the folders in it, such as “text_encoder”."
+                f"“{place.name}” is a pipeline of several models. Open one of the folders in it, as “text_encoder”."
             )
         raise NotAModel(
             f"There is no config.json in “{place.name}”, so it is no model's folder. Choose the folder that holds "
@@ -69,13 +69,13 @@ def read_blueprint(place: Path) -> Blueprint:
     config = _read_json(file)
     if "auto_map" in config:
         raise RemoteCode(
-            f"“{place.name}” brings Python code of its own (auto_map), which is not run here. Its counts cannot be known "
-            "without that code; choose a model of a type that transformers knows."
+            f"“{place.name}” brings Python code of its own (auto_map), which is not run here. Its counts cannot be "
+            "known without that code; choose a model of a type that transformers knows."
         )
     if not isinstance(config.get("model_type"), str) and not isinstance(config.get("kind"), str):
         raise NotAModel(
-            f"“{file.name}” names no model_type, so it is not the configuration of a transformers model. Choose a folder "
-            "saved with save_pretrained."
+            f"“{file.name}” names no model_type, so it is not the configuration of a transformers model. Choose a "
+            "folder saved with save_pretrained."
         )
     check_sizes(config)
     folder = file.parent if file.name == "config.json" else None
@@ -97,7 +97,7 @@ def check_sizes(config: Mapping[str, Any], where: str = "") -> None:
         if value < 1 and not (name == "image_size" and value == 0):
             raise AbsurdSize(f"{where}{name} is {value:,}; a model needs at least 1. Correct the configuration.")
         if value > most:
-            raise AbsurdSize(f"{where}{name} is {value:,}; more than {most:,} is not believed. Correct the configuration.")
+            raise AbsurdSize(f"{where}{name} is {value:,}; over {most:,} is not believed. Correct the configuration.")
 
 
 def quantisation(config: Mapping[str, Any]) -> str:
@@ -115,8 +115,8 @@ def _notes(config: Mapping[str, Any]) -> list[str]:
     if not packed:
         return []
     return [
-        f"The weights are quantised ({packed}). Counts are of the architecture, one for each weight before packing; the "
-        "files hold fewer, packed numbers, and scales that no formula here counts."
+        f"The weights are quantised ({packed}). Counts are of the architecture, one for each weight before packing; "
+        "the files hold fewer, packed numbers, and scales that no formula here counts."
     ]
 
 

@@ -98,9 +98,9 @@ def _stack_lines(model: nn.Module, stack: StackShape) -> list[Line]:
     lines = []
     for name in [*terms, *(name for name in typical if name not in terms)]:
         term = terms.get(name, Term(name, "", "", 0))
-        known = name in terms
+        expected = term.value if name in terms else None
         lines.append(
-            Line(where, name, term.symbols, term.numbers, term.value if known else None, typical.get(name, 0), stack.layers)
+            Line(where, name, term.symbols, term.numbers, expected, typical.get(name, 0), stack.layers)
         )
     return lines + _uneven_lines(stack, counted)
 
@@ -115,8 +115,8 @@ def _uneven_lines(stack: StackShape, counted: list[Mapping[str, int]]) -> list[L
     lines = []
     for name in sorted({*once, *(name for name, more in extra.items() if more)}):
         term = once.get(name)
-        symbols, numbers = (term.symbols, term.numbers) if term else ("", "")
-        lines.append(Line(stack.name, f"{name}, first layer", symbols, numbers, term.value if term else None, extra[name]))
+        symbols, numbers, expected = (term.symbols, term.numbers, term.value) if term else ("", "", None)
+        lines.append(Line(stack.name, f"{name}, first layer", symbols, numbers, expected, extra[name]))
     return lines
 
 
@@ -133,7 +133,8 @@ def _rest_lines(model: nn.Module, stacks: tuple[StackShape, ...]) -> list[Line]:
         if met != path:
             lines.append(Line("rest", path, "tied", f"the same tensor as {met}", 0, 0))
             continue
-        lines.append(Line("rest", path, _rest_symbols(model, path), sides, math.prod(parameter.shape), parameter.numel()))
+        expected = math.prod(parameter.shape)
+        lines.append(Line("rest", path, _rest_symbols(model, path), sides, expected, parameter.numel()))
     return lines
 
 

@@ -44,10 +44,10 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Measured:
-    """Counted by running it without numbers: lengths of all stacks (by path), operations, the layer's parts, and how many
-    numbers it keeps for training. config, given: what was built, and what it was given (name, shape and number format, or
-    the value of a switch), so that it can be done again elsewhere. Where something could not be measured, `problem` says
-    why.
+    """Counted by running it without numbers: lengths of all stacks (by path), operations, the layer's parts, and how
+    many numbers it keeps for training. config, given: what was built, and what it was given (name, shape and number
+    format, or the value of a switch), so that it can be done again elsewhere. Where something could not be measured,
+    `problem` says why.
     """
 
     lengths: Mapping[str, int]
@@ -113,16 +113,18 @@ def measure(blueprint: Blueprint, path: str, tokens: int, batch: int, change: Ch
         kept = kept_numbers(model, given, layer)
     except Untraceable as error:
         problem = str(error)
-    config = json.loads(json.dumps(model.config.to_diff_dict(), default=str))
+    settings: Any = model.config
+    config = json.loads(json.dumps(settings.to_diff_dict(), default=str))
     return Measured(lengths, metered, diagram, kept, problem, config, _told(given))
 
 
 def _told(given: Mapping[str, Any]) -> tuple[tuple[str, Any, str], ...]:
     """Arguments as plain data."""
-    return tuple(
-        (name, value, "") if isinstance(value, bool) else (name, tuple(value.shape), str(value.dtype).removeprefix("torch."))
-        for name, value in given.items()
-    )
+    found: list[tuple[str, Any, str]] = []
+    for name, value in given.items():
+        switch = isinstance(value, bool)
+        found.append((name, value, "") if switch else (name, tuple(value.shape), str(value.dtype).split(".")[-1]))
+    return tuple(found)
 
 
 def source_tokens(stacks: tuple[StackShape, ...], lengths: Mapping[str, int]) -> int:
@@ -152,8 +154,8 @@ def _own(blueprint: Blueprint) -> Anatomy:
         raise NotAModel(f"The weights of “{blueprint.title}” cannot be read: {error}") from error
     if not shapes:
         raise NotAModel(
-            f"“{blueprint.title}” is of the studio's own kind “{blueprint.model_type}”, whose parameters are counted in its "
-            "weights, and there are none (model.safetensors) beside its configuration."
+            f"“{blueprint.title}” is of the studio's own kind “{blueprint.model_type}”, whose parameters are counted "
+            "in its weights, and there are none (model.safetensors) beside its configuration."
         )
     tree = tree_of_tensors(shapes, blueprint.title)
     return Anatomy(blueprint, "", (), Count((), tree.parameters), tree, {})

@@ -38,7 +38,7 @@ def extra_tokens(part: Any) -> int:
 
 
 def natural_length(config: Any, stack: StackShape) -> int:
-    """How many tokens a stack was made for: all patches of its picture, all positions of its text; 0 where it is open."""
+    """How many tokens a stack was made for: all patches of its picture, all positions of its text; 0 where open."""
     part = part_of(config, stack.path)
     if stack.kind == "vision":
         size, patch = _side(part.image_size), _side(part.patch_size)

@@ -1,7 +1,7 @@
 """Floating-point operations of one forward pass, two for each multiply-add, as formulas.
 
-Projections and the feed-forward network cost 2T a weight, so O(T D²); scores QKᵀ and their product with V cost 4T²·H·d a
-layer, so O(T² D). A block with full attention is meant: kernels that skip the masked half of a causal one do less.
+Projections and the feed-forward network cost 2T a weight, so O(T D²); scores QKᵀ and their product with V cost 4T²·H·d
+a layer, so O(T² D). A block with full attention is meant: kernels that skip the masked half of a causal one do less.
 """
 
 from __future__ import annotations
@@ -51,9 +51,14 @@ def cost_terms(stack: StackShape, tokens: int, batch: int = 1, source: int = 0) 
     inner = "8D²" if not block.gated and block.inner == 4 * block.width else f"{block.matrices}D·F"
     of = "D" if block.queries == block.width else "H·d"
     if block.cross:
+        own = 2 * block.width * block.queries
+        both = block.attention_weights - own
+        symbols = "(2T·6D² + 2S·2D²)" if weights == "4D²" else "(2T·(4D·H·d + 2D·H_kv·d) + 2S·2D·H_kv·d)"
+        linear = f"{shown}(2·{tokens}·{block.attention_weights + own} + 2·{source}·{both})"
+        mixed = f"{shown}4·({tokens}² + {tokens}·{source})·{block.queries}"
         return (
-            Term("projections", f"{front}(2T·6D² + 2S·2D²)" if weights == "4D²" else f"{front}2T·…", f"S = {source}", cost.projections),
-            Term("scores", f"{front}4(T² + T·S)·{of}", f"{shown}4·({tokens}² + {tokens}·{source})·{block.queries}", cost.scores),
+            Term("projections", f"{front}{symbols}", linear, cost.projections),
+            Term("scores", f"{front}4(T² + T·S)·{of}", mixed, cost.scores),
             Term("feed-forward", f"{front}2T·{inner}", f"{shown}2·{tokens}·{block.ffn_weights}", cost.ffn),
         )
     return (
@@ -65,9 +70,9 @@ def cost_terms(stack: StackShape, tokens: int, batch: int = 1, source: int = 0) 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Numbers of tokens from which the T² part of self-attention costs more than something: `rest` all else in the layer
-    (6D in the classical block), `ffn` the feed-forward network alone (4D); `attention`: from which all of attention costs
-    more than the feed-forward network (2D), 0 where its projections alone do.
+    """Numbers of tokens from which the T² part of self-attention costs more than something: `rest` all else in the
+    layer (6D in the classical block), `ffn` the feed-forward network alone (4D); `attention`: from which all of
+    attention costs more than the feed-forward network (2D), 0 where its projections alone do.
     """
 
     rest: float

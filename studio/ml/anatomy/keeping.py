@@ -33,7 +33,7 @@ def kept_numbers(model: nn.Module, given: Mapping[str, Any], path: str) -> int:
     wanting = tuple(_wanting(value) for value in args)
     try:
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            block(*wanting, **{name: _wanting(value) if name == "hidden_states" else value for name, value in kwargs.items()})
+            block(*wanting, **{name: _wanting(v) if name == "hidden_states" else v for name, v in kwargs.items()})
     except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
         raise Untraceable(f"What a layer keeps for training cannot be counted: {str(error)[:200]}") from error
     finally:

@@ -32,8 +32,8 @@ def weight_bytes(parameters: int, precision: str) -> int:
 
 
 def kept_tokens(tokens: int, window: int) -> int:
-    """Tokens a layer keeps keys and values of: all, or of a sliding window one less than it sees, since the newest token
-    brings its own."""
+    """Tokens a layer keeps keys and values of: all, or of a sliding window one less than it sees, since the newest
+    token brings its own."""
     return min(tokens, window - 1) if window else tokens
 
 
@@ -61,11 +61,13 @@ def cache_term(stack: StackShape, tokens: int, batch: int, size: int, source: in
     return Term("keys and values", symbols, numbers, value)
 
 
-def moment_terms(block: BlockShape, tokens: int, batch: int, size: int, *, fused: bool, source: int = 0) -> tuple[Term, ...]:
+def moment_terms(
+    block: BlockShape, tokens: int, batch: int, size: int, *, fused: bool, source: int = 0
+) -> tuple[Term, ...]:
     """The tensors that must be there at once in inference, at the larger of two moments of a layer: an own tally.
 
-    The residual stream, and either queries, keys, values and the mixed values (with plain attention the scores and their
-    softmax, too), or the inner activations of the feed-forward network.
+    The residual stream, and either queries, keys, values and the mixed values (with plain attention the scores and
+    their softmax, too), or the inner activations of the feed-forward network.
     """
     rows = tokens * batch
     stream = Term("residual stream", "B·T·D·bytes", f"{batch}·{tokens}·{block.width}·{size}", rows * block.width * size)

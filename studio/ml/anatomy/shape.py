@@ -28,8 +28,9 @@ class Term(NamedTuple):
 class BlockShape:
     """One layer. gated: SwiGLU and the like, with a third matrix. cross: whether it attends to another sequence, too.
 
-    qkv_bias, key_bias, out_bias, ffn_bias: where biases are added. norms: how many; norm_bias: whether they shift as well
-    as scale. head_norm: whether queries and keys are normalised a head at a time. scales: vectors that scale a branch.
+    qkv_bias, key_bias, out_bias, ffn_bias: where biases are added. norms: how many; norm_bias: whether they shift as
+    well as scale. head_norm: whether queries and keys are normalised a head at a time. scales: vectors that scale a
+    branch.
     """
 
     width: int
@@ -130,7 +131,8 @@ class BlockShape:
         if self.qkv_bias or self.out_bias:
             times = f"{self.attentions}·" if self.attentions > 1 else ""
             parts = (["H·d", f"{1 + self.key_bias}H_kv·d"] if self.qkv_bias else []) + ["D"] * self.out_bias
-            values = ([self.queries, (1 + self.key_bias) * self.keys] if self.qkv_bias else []) + [self.width] * self.out_bias
+            values = [self.queries, (1 + self.key_bias) * self.keys] if self.qkv_bias else []
+            values += [self.width] * self.out_bias
             if self.queries == self.keys == self.width:
                 count = self.qkv_bias * (2 + self.key_bias) + self.out_bias
                 attention, shown = f"{times}{count}D", f"{times}{count}·{self.width}"
@@ -155,7 +157,7 @@ class BlockShape:
         """
         derived = self.queries == self.width
         if derived and width % heads:
-            raise AbsurdSize(f"A width of {width:,} cannot be divided among {heads} heads. Choose a multiple of {heads}.")
+            raise AbsurdSize(f"A width of {width:,} cannot be divided among {heads} heads. Choose others.")
         group = self.heads // self.kv_heads
         return replace(
             self,
@@ -169,9 +171,9 @@ class BlockShape:
 
 @dataclass(frozen=True)
 class StackShape:
-    """Layers of one kind. path: of the list of layers in the model. known: whether the family is one that is known here,
-    so that its parameters are explained to the last one. once: parameters that one layer has for all (T5's table of
-    relative positions). windows: for each layer how far back it looks, 0 all the way. family: the model_type.
+    """Layers of one kind. path: of the list of layers in the model. known: whether the family is one that is known
+    here, so that its parameters are explained to the last one. once: parameters that one layer has for all (T5's table
+    of relative positions). windows: for each layer how far back it looks, 0 all the way. family: the model_type.
     """
 
     name: str

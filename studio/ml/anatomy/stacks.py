@@ -13,7 +13,9 @@ from studio.ml.anatomy.shape import Kind, StackShape
 if TYPE_CHECKING:
     from torch import nn
 
-ATTENTION = re.compile(r"(^|[._])(self_attn|attn|attention|selfattention|encdecattention|encoder_attn|crossattention)", re.I)
+ATTENTION = re.compile(
+    r"(^|[._])(self_attn|attn|attention|selfattention|encdecattention|encoder_attn|crossattention)", re.I
+)
 CROSS = re.compile(r"(^|[._])(encdecattention|encoder_attn|crossattention|cross_attn)", re.I)
 
 
@@ -73,7 +75,7 @@ def _writes(model: nn.Module, config: Any, family: str) -> bool:
     """Whether a model of text looks back only: it generates, or its attention says so."""
     if getattr(config, "is_decoder", False) or type(model).__name__.endswith(("ForCausalLM", "LMHeadModel")):
         return True
-    flags = {bool(module.is_causal) for module in model.modules() if isinstance(getattr(module, "is_causal", None), bool)}
+    flags = {getattr(module, "is_causal", None) for module in model.modules()} - {None}
     return flags == {True} and "clip" not in family
 
 

@@ -32,8 +32,8 @@ PROBE = 1024
 
 @dataclass(frozen=True)
 class Timing:
-    """seconds: of every run, the first (which warms up) left out. flops: of one run, by the counter. probe: what a plain
-    matrix product of PROBE×PROBE reaches here, in operations a second.
+    """seconds: of every run, the first (which warms up) left out. flops: of one run, by the counter. probe: what a
+    plain matrix product of PROBE×PROBE reaches here, in operations a second.
     """
 
     seconds: tuple[float, ...]
@@ -71,8 +71,9 @@ def probe(device: str, dtype: str) -> float:
 
 
 def check(
-    block: BlockShape, flops: int, rate: float, *, tokens: int, batch: int, source: int, dtype: str, device: str, fused: bool
-) -> int:
+    block: BlockShape, flops: int, rate: float, *,
+    tokens: int, batch: int, source: int, dtype: str, device: str, fused: bool,
+) -> int:  # fmt: skip
     """Bytes that a measurement will take. Raises TooLarge, in words, where memory or time would not do."""
     size = 4 if dtype == "float32" else 2
     needed = block.parameters * size + 2 * moment_bytes(block, tokens, batch, size, fused=fused, source=source)

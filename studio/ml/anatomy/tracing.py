@@ -1,4 +1,4 @@
-"""What happens in one layer, in the order it really happens: its modules, the products between them, and what flows where.
+"""What happens in one layer, in the order it really happens: modules, the products between them, what flows where.
 
 The model runs on the meta device while every operation of torch is watched. Operations inside a module belong to it;
 products of two streams, softmax, sums and gates outside of modules become parts of their own; views and scalings are
@@ -84,7 +84,7 @@ def trace(model: nn.Module, given: Mapping[str, Any], path: str) -> Diagram:
     except _Reached:
         return watcher.diagram(path)
     except _FAILURES as error:
-        raise Untraceable(f"The layers of this model cannot be followed without real numbers: {str(error)[:200]}") from error
+        raise Untraceable(f"This model's layers cannot be followed without real numbers: {str(error)[:200]}") from error
     finally:
         for handle in handles:
             handle.remove()
@@ -108,7 +108,7 @@ def arguments(model: nn.Module, given: Mapping[str, Any], path: str) -> tuple[tu
     except _Reached:
         return caught[0]
     except _FAILURES as error:
-        raise Untraceable(f"The layers of this model cannot be reached without real numbers: {str(error)[:200]}") from error
+        raise Untraceable(f"This model's layers cannot be reached without real numbers: {str(error)[:200]}") from error
     finally:
         handle.remove()
     raise Untraceable(f"The layer “{path}” is not used when this model runs.")
@@ -282,7 +282,8 @@ class _Watcher:
         self._sources[id(value)] = (value, sources)
 
     def diagram(self, path: str) -> Diagram:
-        return Diagram(path, type(self._block).__name__, tuple(draft.part() for draft in self._drafts), tuple(self._edges))
+        parts = tuple(draft.part() for draft in self._drafts)
+        return Diagram(path, type(self._block).__name__, parts, tuple(self._edges))
 
 
 _NAMES: Mapping[PartKind, str] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from studio.ml.anatomy.blueprint import Blueprint
+from studio.ml.anatomy.building import Change
 from studio.ml.anatomy.errors import TooLarge, Untraceable
 from studio.ml.anatomy.examining import measure, model_for, open_anatomy, source_tokens
 from studio.ml.anatomy.flops import block_cost, cost_terms, crossing, crossing_words, stack_cost
@@ -17,7 +18,7 @@ SMALL = {
     "llama": {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48,
               "num_hidden_layers": 3, "vocab_size": 50},
     "gemma2": {"hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 50,
-               "intermediate_size": 48, "num_hidden_layers": 4, "sliding_window": 6, "bos_token_id": 1, "pad_token_id": 0},
+               "intermediate_size": 48, "num_hidden_layers": 4, "sliding_window": 6, "pad_token_id": 0},
 }  # fmt: skip
 
 
@@ -44,7 +45,9 @@ def test_a_vit_counts_its_patches_too():
 def test_every_stack_costs_what_its_formula_says(name):
     opened = open_anatomy(preset(name))
     for stack in opened.stacks:
-        found = measure(preset(name), stack.path, 50, 2)
+        # Three layers tell as much as eighty; the other stack keeps its own.
+        stack = stack.scaled(stack.block.width, 3, stack.block.heads)
+        found = measure(preset(name), stack.path, 50, 2, Change(stack.path, stack.kind, 3, stack.block))
         assert not found.problem
         source = source_tokens(opened.stacks, found.lengths)
         cost = stack_cost(stack, found.lengths[stack.path], 2, source)
@@ -75,7 +78,10 @@ def test_variants_cross_where_their_costs_are_equal(name):
         assert crossing(block).rest == 2 * 4096 + 3 * 11008 / 2
 
 
-@pytest.mark.parametrize(("kind", "model_class"), [("gpt2", "GPT2LMHeadModel"), ("llama", "LlamaForCausalLM"), ("gemma2", "Gemma2ForCausalLM")])
+@pytest.mark.parametrize(
+    ("kind", "model_class"),
+    [("gpt2", "GPT2LMHeadModel"), ("llama", "LlamaForCausalLM"), ("gemma2", "Gemma2ForCausalLM")],
+)
 @pytest.mark.parametrize("tokens", [3, 5, 6, 12])
 def test_the_cache_is_as_large_as_a_real_one(kind, model_class, tokens):
     import transformers
@@ -95,14 +101,15 @@ def test_an_encoder_decoder_keeps_the_source_as_well():
     from transformers import T5Config, T5ForConditionalGeneration
 
     config = {"d_model": 32, "d_ff": 64, "num_layers": 2, "num_heads": 4, "d_kv": 8, "vocab_size": 50}
-    stack = open_anatomy(Blueprint("t5", "config", {"model_type": "t5", **config}, "T5ForConditionalGeneration")).stacks[1]
+    blueprint = Blueprint("t5", "config", {"model_type": "t5", **config}, "T5ForConditionalGeneration")
+    stack = open_anatomy(blueprint).stacks[1]
     model = T5ForConditionalGeneration(T5Config(**config)).eval()
     with torch.no_grad():
-        cache = model(
-            input_ids=torch.ones(1, 7, dtype=torch.long), decoder_input_ids=torch.ones(1, 5, dtype=torch.long), use_cache=True
-        ).past_key_values
+        source, target = (torch.ones(1, length, dtype=torch.long) for length in (7, 5))
+        cache = model(input_ids=source, decoder_input_ids=target, use_cache=True).past_key_values
     both = (cache.self_attention_cache, cache.cross_attention_cache)
-    assert cache_bytes(stack, 5, 1, 4, source=7) == sum(x.keys.nbytes + x.values.nbytes for half in both for x in half.layers)
+    real = sum(layer.keys.nbytes + layer.values.nbytes for half in both for layer in half.layers)
+    assert cache_bytes(stack, 5, 1, 4, source=7) == real
 
 
 @pytest.mark.parametrize(
@@ -119,7 +126,8 @@ def test_optimisers_keep_as_much_as_is_said(name, make):
     optimiser = make(layer.parameters())
     layer(torch.ones(1, 40)).sum().backward()
     optimiser.step()
-    kept = [value for state in optimiser.state.values() for value in state.values() if torch.is_tensor(value) and value.dim()]
+    states = (value for state in optimiser.state.values() for value in state.values())
+    kept = [value for value in states if torch.is_tensor(value) and value.dim()]
     assert sum(value.nbytes for value in kept) == STATES[name] * count
 
 
