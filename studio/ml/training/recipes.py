@@ -83,9 +83,9 @@ def recipes() -> dict[str, Recipe]:
         "emoji-captions": Recipe(
             _emoji_captions,
             TrainSettings(
-                steps=2600, batch=64, learning_rate=2e-3, ema=0.998, weight_decay=0.01, checkpoint_every=200, sample_every=1000
+                steps=2200, batch=64, learning_rate=2e-3, ema=0.998, weight_decay=0.01, checkpoint_every=200, sample_every=1000
             ),
-            "the causal language model of stories about emoji scenes, for one CPU core (about 25 minutes)",
+            "the causal language model of stories about emoji scenes, for one CPU core (about 20 minutes)",
         ),
         "emoji-paraphrase": Recipe(
             _emoji_paraphrase,
