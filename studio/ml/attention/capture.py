@@ -51,8 +51,7 @@ class Taken:
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One evaluation. checked: largest difference, as a share of a site's largest output, between what the kernel
-    computed and what is recomputed from Q and K in full precision. readings: by the names in `Site.asks` and
-    `Site.looks`.
+    computed and what comes of the Q and K that are kept. readings: by the names in `Site.asks` and `Site.looks`.
     """
 
     title: str
@@ -139,7 +138,12 @@ class Keeper:
     """Keeps what a Listener tells. changed: sites whose output is not what they are told to have put out."""
 
     def __init__(
-        self, storage: Storage, values: bool = False, watch: Watch | None = None, *, changed: frozenset[str] = frozenset()
+        self,
+        storage: Storage,
+        values: bool = False,
+        watch: Watch | None = None,
+        *,
+        changed: frozenset[str] = frozenset(),
     ) -> None:
         self._storage, self._values, self._watch, self._changed = storage, values, watch, changed
         self.taken: dict[str, Taken] = {}
@@ -152,9 +156,9 @@ class Keeper:
         """As Listener calls it."""
         if self._watch is not None:
             self._watch(site)
-        self.checked = max(self.checked, difference(call, out))
         dtype = self._dtype(max(call.query.shape[2], call.key.shape[2]))
         query, key = kept(call.query, dtype), kept(call.key, dtype)
+        self.checked = max(self.checked, difference(call, query, key, out))
         if query.dtype == torch.float16:
             self.stored = "float16"
         value = kept(call.value, dtype) if self._values else None
@@ -245,20 +249,21 @@ def kept(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return small
 
 
-def difference(call: Call, out: Tensor) -> float:
+def difference(call: Call, query: Tensor, key: Tensor, out: Tensor) -> float:
     """How far the last and the middle row of the first part, recomputed, are from what came out, over its largest."""
     queries = call.query.shape[2]
     rows = torch.tensor(sorted({queries // 2, queries - 1}), device=out.device)
-    again = written_out(rows_of(call, rows))[0][0]
+    near = replace(call, query=query[:1, :, rows].to(out.dtype), key=key[:1].to(out.dtype))
+    again = written_out(rows_of(near, rows))[0][0]
     seen = out[0, rows]
     return float((again - seen).abs().max() / seen.abs().max().clamp_min(torch.finfo(seen.dtype).tiny))
 
 
 def rows_of(call: Call, rows: Tensor) -> Call:
-    """The same attention for a few rows of its first part."""
+    """The same attention for a few rows of its first part, whose query and key are those already."""
     mask = causal_rows(rows, call.key.shape[2]) if call.causal else cut(call.mask, rows)
     return Call(
-        call.query[:1, :, rows], call.key[:1], call.value[:1], mask, cut(
+        call.query, call.key, call.value[:1], mask, cut(
             call.bias, rows
         ), call.scale, False, call.softcap, call.sink
     )  # fmt: skip

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from studio.ml.attention.errors import NotForThisModel, TooLong, WrongInput
 from studio.ml.attention.listening import Call, Listener
+from studio.ml.attention.seeing import required
 from studio.ml.attention.subject import Prepared, Ran, Subject
 from studio.ml.attention.values import Asked, Fit, Kind, Reading, SiteKind, Takes, Token
 from studio.ml.language.causal import CausalModel, load_causal
@@ -239,10 +240,8 @@ class OwnVision(OwnModel):
     def prepare(self, asked: Asked) -> Prepared:
         if asked.text:
             raise WrongInput(f"{self.title} looks at pictures; it cannot read a text.")
-        if asked.picture is None:
-            raise WrongInput("This model looks at a picture. Drop one first.")
         side = self._net.config.image_size
-        seen = _scaled(asked.picture, side)
+        seen = _scaled(required(asked.picture), side)
         x = torch.from_numpy(seen.copy()).permute(2, 0, 1)[None].to(self.device, torch.float32) / 127.5 - 1
         grid = (self._net.config.side, self._net.config.side)
         return Prepared({"x": x}, {}, (), grid, seen)
@@ -310,8 +309,6 @@ def _scaled(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """uint8 [h, w, 3] -> [side, side, 3], the middle square."""
     from PIL import Image
 
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
-        raise WrongInput(f"A picture is uint8 [height, width, 3]; this is {picture.dtype} {list(picture.shape)}.")
     image = Image.fromarray(picture)
     short = min(image.size)
     left, top = (image.width - short) // 2, (image.height - short) // 2

@@ -17,11 +17,15 @@ import torch
 from torch import Tensor
 
 from studio.ml.attention.capture import Trace
-from studio.ml.attention.errors import NotForThisModel
+from studio.ml.attention.errors import NotForThisModel, TooLong
 from studio.ml.attention.maps import BAND, forbidden_cells, weights_of
 from studio.ml.attention.values import Map, Site
 
 Fusion = Literal["mean", "max", "min"]
+
+
+WHOLE = 2048
+"""Most tokens of which a whole rollout is computed: one product of such maps takes about a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +43,14 @@ def rollout(
     """R after each layer of a tower, the whole last. discard: share of the smallest weights of a layer that are set to
     0 before fusing (the first column stays). start: first layer that counts.
 
-    Raises NotForThisModel for a tower without self-attention, or one that looks at windows.
+    Raises NotForThisModel for a tower without self-attention or with windows, TooLong beyond WHOLE tokens.
     """
     sites = self_sites(trace, tower)
+    if sites[0].queries > WHOLE:
+        raise TooLong(
+            f"The rollout of {sites[0].queries:,} tokens is a product of maps that large. Look at one row of it, or "
+            f"shorten the text to {WHOLE:,} tokens.", sites[0].queries, WHOLE,
+        )  # fmt: skip
     if not 0 <= start < len(sites):
         raise NotForThisModel(f"There are {len(sites)} layers to start from, not {start + 1}.")
     rolled = None
@@ -49,6 +58,31 @@ def rollout(
         layer = mixed(fused(trace, site, fusion, discard, min(part, site.parts - 1)))
         rolled = layer if rolled is None else layer @ rolled
         yield Rolled(site, _shown(rolled, trace, site, part, drop_sink))
+
+
+def traced(trace: Trace, row: int, tower: str = "", *, start: int = 0, part: int = 0) -> Iterator[tuple[Site, Map]]:
+    """One row of R for texts of any length, from the last layer down: [T] after each, the row of R last.
+
+    Mean over the heads; a product of a vector with each layer, which is never held whole.
+    """
+    sites = self_sites(trace, tower)
+    reach = torch.zeros(sites[0].queries)
+    reach[row] = 1
+    for site in reversed(sites[start:]):
+        through = torch.zeros_like(reach)
+        step = max(1, BAND // (site.keys * site.heads))
+        for first in range(0, site.queries, step):
+            some = range(first, min(first + step, site.queries))
+            own = reach[some.start : some.stop]
+            if not own.any():
+                continue
+            weights = weights_of(trace.taken[site.name], range(site.heads), some, min(part, site.parts - 1)).mean(dim=0)
+            # Rows of A that lose something (to a sink) are normalised together with their residual, as in `mixed`.
+            share = own / (1 + weights.sum(dim=-1).cpu())
+            through += share @ weights.cpu()
+            through[some.start : some.stop] += share
+        reach = through
+        yield site, np.asarray(reach.numpy(), np.float32)
 
 
 def self_sites(trace: Trace, tower: str = "") -> list[Site]:

@@ -15,14 +15,20 @@ from studio.ml.attention.values import Reading
 
 def read_picture(processor: Any, picture: NDArray[np.uint8] | None) -> Tensor:
     """[1, 3, H, W]. Raises WrongInput for no picture, or an array that is none."""
+    from PIL import Image
+
+    image = Image.fromarray(required(picture))
+    pixels: Tensor = processor(images=image, return_tensors="pt")["pixel_values"]
+    return pixels
+
+
+def required(picture: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """The same picture. Raises WrongInput for none, or an array that is none."""
     if picture is None:
         raise WrongInput("This model looks at a picture. Drop one first.")
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
         raise WrongInput(f"A picture is uint8 [height, width, 3]; this is {picture.dtype} {list(picture.shape)}.")
-    from PIL import Image
-
-    pixels: Tensor = processor(images=Image.fromarray(picture), return_tensors="pt")["pixel_values"]
-    return pixels
+    return picture
 
 
 def seen_picture(processor: Any, pixels: Tensor) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from studio.ml.attention.capture import Trace
-from studio.ml.attention.maps import BAND, forbidden_cells, weights_of
+from studio.ml.attention.maps import BAND, shown
 from studio.ml.attention.subject import Subject
 from studio.ml.attention.values import Asked, Head, Reading, Site
 
@@ -44,7 +44,7 @@ def statistics(trace: Trace, part: int = 0) -> Iterator[Statistics]:
     for site in trace.sites:
         own = min(part, site.parts - 1)
         columns = trace.columns(site, own)
-        away = None if site.kind == "cross" else Distances(columns, site.keys)
+        away = None if site.kind == "cross" else Distances(columns, site.keys, causal=site.kind == "causal")
         earlier = None if site.kind == "cross" or columns.grid is not None else Repeats(columns)
         for index in range(site.heads):
             yield _of_head(trace, site, index, own, away, earlier)
@@ -53,49 +53,40 @@ def statistics(trace: Trace, part: int = 0) -> Iterator[Statistics]:
 def _of_head(
     trace: Trace, site: Site, index: int, part: int, away: Distances | None, earlier: Repeats | None
 ) -> Statistics:
-    taken = trace.taken[site.name]
     sums: dict[str, list[Tensor]] = {name: [] for name in NAMES}
     step = max(1, BAND // site.keys)
     for start in range(0, site.queries, step):
         rows = range(start, min(start + step, site.queries))
-        weights = weights_of(taken, [index], rows, part)[0]
-        forbidden = forbidden_cells(site, taken, [index], rows, part)
-        allowed = _allowed(forbidden, len(rows), site.keys)
+        masked = shown(trace, site.name, [index], rows, part)[0].cpu()
+        weights = masked.nan_to_num(nan=0.0)
+        allowed = site.keys - masked.isnan().sum(dim=-1)
         several = allowed > 1
-        sums["entropy"].append((torch.special.entr(weights).sum(dim=-1).cpu() / allowed.clamp_min(2).log())[several])
+        sums["entropy"].append((torch.special.entr(weights).sum(dim=-1) / allowed.clamp_min(2).log())[several])
         if site.kind == "cross":
             sums["sink"].append(weights[:, 0])
             continue
         at = torch.arange(rows.start, rows.stop)
-        own = weights.cpu()
-        sums["sink"].append(own[at > 0, 0])
-        sums["diagonal"].append(own.gather(1, at[:, None])[:, 0])
-        sums["previous"].append(own.gather(1, (at - 1).clamp_min(0)[:, None])[at > 0, 0])
+        sums["sink"].append(weights[at > 0, 0])
+        sums["diagonal"].append(weights.gather(1, at[:, None])[:, 0])
+        sums["previous"].append(weights.gather(1, (at - 1).clamp_min(0)[:, None])[at > 0, 0])
         if away is not None:
-            sums["distance"].append((own * away[rows.start : rows.stop]).sum(dim=-1))
+            sums["distance"].append(away.mean(weights, rows))
         if earlier is not None:
-            after = earlier[rows.start : rows.stop]
-            sums["induction"].append((own * after).sum(dim=-1)[after.any(dim=-1)])
+            sums["induction"].append(earlier.share(weights, rows))
     found = {name: _mean(parts) for name, parts in sums.items()}
     return Statistics(Head(site.name, index), **found)
 
 
-def _allowed(forbidden: Tensor | None, rows: int, keys: int) -> Tensor:
-    """[rows]: how many keys each may look at."""
-    if forbidden is None:
-        return torch.full((rows,), keys)
-    return (~forbidden).expand(1, rows, keys)[0].sum(dim=-1).cpu()
-
-
 def _mean(parts: list[Tensor]) -> float:
-    values = torch.cat([part.cpu().double() for part in parts]) if parts else torch.zeros(0)
+    values = torch.cat([part.double() for part in parts]) if parts else torch.zeros(0)
     return float(values.mean()) if len(values) else float("nan")
 
 
 class Distances:
-    """[i, j] distances, made for some rows at a time: |i - j|, or between patches; 0 for tokens that have no place."""
+    """How far tokens are from each other: |i - j|, or between patches; 0 for tokens that have no place."""
 
-    def __init__(self, reading: Reading, count: int) -> None:
+    def __init__(self, reading: Reading, count: int, *, causal: bool) -> None:
+        self._causal = causal and reading.grid is None
         if reading.grid is None:
             self._places = torch.arange(count, dtype=torch.float32)[:, None]
         else:
@@ -103,27 +94,29 @@ class Distances:
             cells = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).float()
             self._places = torch.cat([torch.full((reading.first, 2), torch.nan), cells])
 
-    def __getitem__(self, rows: slice) -> Tensor:
-        return torch.cdist(self._places[rows], self._places, compute_mode="donot_use_mm_for_euclid_dist").nan_to_num(
-            nan=0.0
-        )
+    def mean(self, weights: Tensor, rows: range) -> Tensor:
+        """[rows]: sum_j A_ij distance(i, j) of some rows [rows, T]."""
+        own = self._places[rows.start : rows.stop]
+        if self._causal:  # |i - j| = i - j, so one product with the places is enough
+            return weights.sum(dim=-1) * own[:, 0] - weights @ self._places[:, 0]
+        if self._places.shape[1] == 1:
+            return (weights * (own - self._places[:, 0]).abs()).sum(dim=-1)
+        away = torch.cdist(own, self._places, compute_mode="donot_use_mm_for_euclid_dist")
+        return (weights * away.nan_to_num(nan=0.0)).sum(dim=-1)
 
 
 class Repeats:
-    """[i, j] bool: j comes right after an earlier token that is the same as token i. Special tokens do not count."""
+    """Where a token has been before. Special tokens do not count."""
 
     def __init__(self, reading: Reading) -> None:
-        self._ids = torch.tensor(
-            [-1 - i if token.special or token.id < 0 else token.id for i, token in enumerate(reading.tokens)]
-        )
+        ids = [-1 - i if token.special or token.id < 0 else token.id for i, token in enumerate(reading.tokens)]
+        self._ids = torch.tensor(ids, dtype=torch.int32)
 
-    def __getitem__(self, rows: slice) -> Tensor:
-        asks = torch.arange(len(self._ids))[rows]
-        same = self._ids[rows, None] == self._ids[None]
-        same &= torch.arange(len(self._ids)) < asks[:, None]
-        after = torch.zeros_like(same)
-        after[:, 1:] = same[:, :-1]
-        return after
+    def share(self, weights: Tensor, rows: range) -> Tensor:
+        """What goes to tokens right after an earlier one that is the same, of the rows that have such."""
+        same = self._ids[rows.start : rows.stop, None] == self._ids[: rows.stop - 1]
+        same = same.tril(rows.start - 1)  # j < i
+        return (weights[:, 1 : rows.stop] * same).sum(dim=-1)[same.any(dim=-1)]
 
 
 def repeated(subject: Subject, length: int = 32, seed: int = 0) -> Asked:

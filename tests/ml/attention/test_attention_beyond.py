@@ -17,7 +17,7 @@ from studio.ml.attention.neuron import dimensions, pair
 from studio.ml.attention.norms import layer_norm_weighted, norm_weighted
 from studio.ml.attention.public import PublicModel
 from studio.ml.attention.relevancy import relevancy
-from studio.ml.attention.rollout import rollout
+from studio.ml.attention.rollout import rollout, traced
 from studio.ml.attention.statistics import repeated, statistics
 from studio.ml.attention.values import Head, Reading, Site, Token
 from tests.ml.attention.conftest import Opened, asked
@@ -36,6 +36,15 @@ def test_rollout_is_the_product_of_its_layers(name: str, opened: Opened) -> None
         expected = (0.5 * filled(trace, site).mean(axis=0) + 0.5 * np.eye(len(expected))) @ expected
         np.testing.assert_allclose(np.nan_to_num(rolled.map), expected, atol=1e-6)
         np.testing.assert_allclose(np.nansum(rolled.map, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["gpt_oss", "vit", "llama"])
+def test_one_row_of_the_rollout(name: str, opened: Opened) -> None:
+    trace = capture(opened(name), asked(name))
+    whole = list(rollout(trace))[-1].map
+    for row in (0, 7, len(whole) - 1):
+        (*_, (_, reach)) = traced(trace, row)
+        np.testing.assert_allclose(reach, np.nan_to_num(whole[row]), atol=1e-6)
 
 
 def test_rollout_with_largest_heads_and_without_the_smallest_weights(opened: Opened) -> None:

@@ -144,6 +144,7 @@ def test_half_precision_is_said_and_near(opened: Opened) -> None:
     name = trace.sites[1].name
     far = np.nanmax(np.abs(maps.head(trace, name, 2) - maps.head(exact, name, 2)))
     assert 0 < far < 2e-3
+    assert exact.checked < 1e-5 < trace.checked < 5e-3, "what is kept is what is checked"
 
 
 def test_own_weights_of_the_same_shape_as_torch(opened: Opened) -> None:

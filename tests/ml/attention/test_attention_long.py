@@ -12,8 +12,10 @@ import torch
 
 from studio.ml.attention import maps
 from studio.ml.attention.capture import Trace, capture
+from studio.ml.attention.errors import TooLong
 from studio.ml.attention.mosaic import thumbnails
 from studio.ml.attention.opening import open_folder
+from studio.ml.attention.rollout import rollout, traced
 from studio.ml.attention.statistics import statistics
 from studio.ml.attention.values import Asked
 from tests.ml.attention import folders
@@ -40,7 +42,7 @@ def long_trace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trace]:
 def test_a_long_trace_keeps_queries_and_keys_only(long_trace: Trace) -> None:
     # float16: Q of two heads and K of one, 16 numbers each, two layers.
     assert long_trace.nbytes == 2 * LONG * 16 * (2 + 1) * 2
-    assert long_trace.storage == "float16" and long_trace.checked < 1e-5
+    assert long_trace.storage == "float16" and long_trace.checked < 5e-3
 
 
 def test_what_is_shown_of_a_long_trace_never_holds_a_map(long_trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +74,14 @@ def test_what_is_shown_of_a_long_trace_never_holds_a_map(long_trace: Trace, monk
     for start, band in zip((0, 2044, 4096, 8188), bands, strict=True):
         cells = np.nan_to_num(band, nan=-1).reshape(4, 2048, 4).max(axis=(0, 2))
         np.testing.assert_allclose(np.nan_to_num(levels[0][1][start // 4], nan=-1), cells, rtol=1e-5)
+
+
+def test_a_row_of_the_rollout_of_a_long_trace(long_trace: Trace) -> None:
+    rows = [row for _, row in traced(long_trace, LONG - 1)]
+    assert len(rows) == 2
+    np.testing.assert_allclose([row.sum() for row in rows], 1, atol=1e-3)
+    with pytest.raises(TooLong, match="one row"):
+        next(rollout(long_trace))
 
 
 def test_the_statistics_of_a_long_trace_stream(long_trace: Trace) -> None:
