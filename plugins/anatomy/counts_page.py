@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
@@ -10,11 +12,20 @@ from studio.ml.anatomy.counting import Count, Line
 from studio.ml.anatomy.examining import Anatomy
 from studio.ui.theme import theme
 from studio.ui.tokens import SPACE_M, SPACE_S
+from studio_plugins.anatomy.bars import Bar, Bars, Group
 from studio_plugins.anatomy.words import full, percent, plain
 
 COLUMNS = ("Part", "Formula", "With numbers", "By formula", "Counted", "Less")
 _WIDE = 860
 """Pixels from which the numbers of each formula have a column of their own; else they are in its tooltip."""
+_COLOURS = {
+    "attention": "series.0", "feed-forward": "series.1", "cross-attention": "series.2", "beside the layers": "series.3",
+    "norms": "series.4", "biases": "series.5",
+}  # fmt: skip
+OWN_KIND = (
+    "This is a model of the studio's own: its tensors are counted in its weights, under Modules. The formulas, operations "
+    "and diagrams are for models of transformers."
+)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -45,7 +56,10 @@ class CountsPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_S)
         layout.setSpacing(SPACE_S)
-        for widget, stretch in ((self._title, 0), (self._words, 0), (self.view, 1)):
+        self.bar = Bars("Where the parameters are", self)
+        self.bar.setFixedHeight(124)
+        self.bar.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for widget, stretch in ((self._title, 0), (self._words, 0), (self.view, 1), (self.bar, 0)):
             layout.addWidget(widget, stretch)
 
     def show_anatomy(self, anatomy: Anatomy) -> None:
@@ -57,6 +71,8 @@ class CountsPage(QWidget):
         if count is self._shown:
             return
         self._shown = count
+        self.bar.show_groups([shares(anatomy)])
+        self.bar.setVisible(bool(anatomy.stacks))
         self.view.clear()
         for where in dict.fromkeys(line.where for line in count.lines):
             self._add_group(where, [line for line in count.lines if line.where == where], anatomy)
@@ -121,9 +137,25 @@ class CountsPage(QWidget):
                 item.setFont(column, font)
 
 
+def shares(anatomy: Anatomy) -> Group:
+    """Where the parameters are, in one bar."""
+    inside: Counter[str] = Counter()
+    for line in anatomy.count.lines:
+        inside["beside the layers" if line.where == "rest" else line.part] += line.times * line.counted
+    total = max(1, anatomy.count.total)
+    segments = tuple(
+        (float(value), _COLOURS.get(name, "series.7"), f"{name} {percent(value / total)}")
+        for name, value in sorted(inside.items(), key=lambda item: -item[1])
+        if value
+    )
+    return Group("Where they are", (Bar("all parameters", float(total), full(total), segments=segments),))
+
+
 def verdict(anatomy: Anatomy) -> tuple[str, str]:
     """Whether the formulas explain the model, in words."""
     count = anatomy.count
+    if anatomy.blueprint.own:
+        return f"{full(count.total)} parameters", OWN_KIND
     if not anatomy.stacks:
         return (
             f"{full(count.total)} parameters",

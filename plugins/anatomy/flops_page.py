@@ -147,7 +147,7 @@ class FlopsPage(QWidget):
 def sentence(look: Look) -> str:
     """What the plots show at this length."""
     if look.stack is None:
-        return "No layers that attend were found, so there is no formula to draw."
+        return "No layers that the formulas know were found, so there is nothing to draw."
     cost, at = look.cost(), crossing(look.stack.block)
     measured = look.measured
     told = (

@@ -107,7 +107,7 @@ class Insight(QWidget):
 
     def _show_parameters(self, look: Look) -> None:
         if look.stack is None:
-            self._parameters.set_formula("no layers that attend were found")
+            self._parameters.set_formula("no formula here")
             self._parameters.set_note("")
             return
         block = look.stack.block
@@ -126,7 +126,8 @@ class Insight(QWidget):
 
     def _show_flops(self, look: Look) -> None:
         if look.stack is None:
-            self._flops.set_formula("no formula")
+            self._flops.set_formula("no formula here")
+            self._flops.set_note("")
             return
         terms = cost_terms(look.stack, look.tokens, look.request.batch, look.source)
         self._flops.set_formula(
@@ -147,7 +148,7 @@ class Insight(QWidget):
 
     def _show_crossing(self, look: Look) -> None:
         if look.stack is None:
-            self._crossing.set_formula("no formula")
+            self._crossing.set_formula("no formula here")
             return
         at = crossing(look.stack.block)
         self._crossing.set_formula(

@@ -74,13 +74,20 @@ def open_model(model: str, ctx: JobContext) -> Generator[Event | Offload, Any, O
 
 def count_model(order: CountOrder, ctx: JobContext) -> Generator[Event | Offload, Any, Counted]:
     """Run it without numbers and count; a hypothetical model is counted anew. Raises AnatomyError."""
-    from studio.ml.anatomy.examining import hypothetical, measure
+    from studio.ml.anatomy.examining import hypothetical, measuring
 
     yield from _library()
     request, anatomy = order.request, order.opened.anatomy
-    yield Progress(0, 2, "counting operations")
-    found = measure(anatomy.blueprint, request.stack, request.tokens, request.batch, order.change)
-    yield Progress(1, 2, "counting parameters")
+    steps, done = measuring(anatomy.blueprint, request.stack, request.tokens, request.batch, order.change), 0
+    while True:
+        try:
+            words = next(steps)
+        except StopIteration as end:
+            found = end.value
+            break
+        yield Progress(done, 5, words)
+        done += 1
+    yield Progress(4, 5, "counting parameters")
     other = hypothetical(anatomy, order.change) if order.change is not None else None
     return Counted(order.key, found, other)
 

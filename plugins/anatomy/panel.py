@@ -61,7 +61,8 @@ class AnatomyPanel(Panel):
         self._wanted = ""
         """The model that is being opened, or is open."""
         self._asked: tuple[object, ...] | None = None
-        self._warned = self._setting = False
+        self._suit = self._setting = False
+        """Whether the length shall suit the model that is being opened; whether the form is set, not edited."""
         self.zones.set_stage(self.stage)
         self.zones.set_primary(
             "Time one layer", self.time_layer, shortcut="Ctrl+Return",
@@ -178,6 +179,7 @@ class AnatomyPanel(Panel):
         self._setting = True
         self.controls.set({"model": model, "stack": "", **_OWN_SIZES})
         self._setting = False
+        self._suit = True
         self._open(model)
 
     def _open(self, model: str) -> None:
@@ -234,6 +236,7 @@ class AnatomyPanel(Panel):
 
     def _turn_to(self, path: str) -> None:
         """Another stack, in its own sizes."""
+        self._suit_length(path)
         self.controls.set({"stack": path, **_OWN_SIZES})
 
     def _edited(self) -> None:
@@ -256,9 +259,11 @@ class AnatomyPanel(Panel):
         if opened.model != self._wanted:
             return
         self._opened, self._counted, self._asked = opened, None, None
+        if self._suit:
+            self._suit = False
+            self._suit_length("")
         self.controls.show_model(opened.model, opened.anatomy.blueprint.title)
         packed = [note for note in opened.anatomy.blueprint.notes if "quantised" in note]
-        self._warned = False
         self.message(packed[0] if packed else "", "info")
         self._show()
 
@@ -304,6 +309,19 @@ class AnatomyPanel(Panel):
             self.controls.set(blank)
             self._setting = False
 
+    def _suit_length(self, path: str) -> None:
+        """All tokens of a picture, and no more tokens of a text than the stack was made for."""
+        stacks = self._opened.anatomy.stacks if self._opened is not None else ()
+        stack = next((found for found in stacks if path in ("", found.path)), None)
+        request = self.controls.form.valid_value()
+        if stack is None or request is None or self._opened is None:
+            return
+        made_for = self._opened.anatomy.lengths.get(stack.path, 0)
+        if made_for and (stack.kind == "vision" or request.tokens > made_for):
+            self._setting = True
+            self.controls.set({"tokens": made_for})
+            self._setting = False
+
     def _say_unopened(self, model: str, why: str, details: str) -> None:
         if model != self._wanted:
             return
@@ -319,7 +337,6 @@ class AnatomyPanel(Panel):
         self.message(why, "error", details)
 
     def _warn(self, why: str) -> None:
-        self._warned = True
         self.message(why, "warning")
 
     def _enable(self) -> None:

@@ -11,7 +11,7 @@ from studio.ui.plot import Legend
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.anatomy import memory_page
 from studio_plugins.anatomy.bars import Bars
-from studio_plugins.anatomy.counts_page import CountsPage
+from studio_plugins.anatomy.counts_page import OWN_KIND, CountsPage
 from studio_plugins.anatomy.diagram_page import LEGEND, DiagramPage
 from studio_plugins.anatomy.flops_page import FlopsPage
 from studio_plugins.anatomy.results import Look
@@ -60,6 +60,8 @@ class LayerPage(QWidget):
 
 def sentence(look: Look) -> str:
     """What the diagram shows, or why there is none."""
+    if look.anatomy.blueprint.own:
+        return OWN_KIND
     if look.stack is None:
         return "No layers that attend were found in this model. Its modules and parameters are under Modules."
     measured = look.measured

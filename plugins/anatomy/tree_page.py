@@ -58,7 +58,7 @@ class TreePage(QWidget):
         header = self.view.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 130), (2, 90), (3, 130), (4, 76)):
+        for column, width in ((1, 116), (2, 78), (3, 112), (4, 70)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             self.view.setColumnWidth(column, width)
         self._find = QLineEdit(self)

@@ -14,8 +14,6 @@ from studio.ml.anatomy.shape import BlockShape, Kind
 if TYPE_CHECKING:
     from torch import nn
 
-_MOST_MODULES_AT_ONCE = 1024
-
 
 @dataclass(frozen=True)
 class Change:
@@ -56,7 +54,9 @@ def build(blueprint: Blueprint, config: Any, *, attention: str = "eager") -> nn.
     maker = _model_class(blueprint, config)
     try:
         with torch.device("meta"):
-            model: nn.Module = maker._from_config(copy.deepcopy(config), attn_implementation=attention)
+            # In torch's own number format: another one would be set for the whole process while the model is built.
+            own = torch.get_default_dtype()
+            model: nn.Module = maker._from_config(copy.deepcopy(config), attn_implementation=attention, dtype=own)
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, RuntimeError, AssertionError) as error:
         if attention != "eager" or "attn_implementation" not in str(error):
             raise CorruptConfig(

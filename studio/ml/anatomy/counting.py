@@ -148,4 +148,4 @@ def _rest_symbols(model: nn.Module, path: str) -> str:
         return "out·in"
     if kind.startswith("Conv") and name == "weight":
         return "out·in·window"
-    return "length" if name in ("weight", "bias") else "product of sides"
+    return "length" if name in ("weight", "bias") else "sides"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ def open_anatomy(blueprint: Blueprint) -> Anatomy:
     model = build(blueprint, config)
     stacks = stacks_of(model, config)
     lengths = {stack.path: natural_length(config, stack) for stack in stacks}
-    return Anatomy(blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model), lengths)
+    return Anatomy(blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model, dtype=_format(config)), lengths)
 
 
 def hypothetical(anatomy: Anatomy, change: Change) -> Anatomy:
@@ -76,7 +76,7 @@ def hypothetical(anatomy: Anatomy, change: Change) -> Anatomy:
     model = build(anatomy.blueprint, config)
     stacks = stacks_of(model, config)
     lengths = {stack.path: natural_length(config, stack) for stack in stacks}
-    return Anatomy(anatomy.blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model), lengths)
+    return Anatomy(anatomy.blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model, dtype=_format(config)), lengths)
 
 
 def model_for(
@@ -98,23 +98,39 @@ def model_for(
 
 def measure(blueprint: Blueprint, path: str, tokens: int, batch: int, change: Change | None = None) -> Measured:
     """Run a model without numbers and count. Raises AnatomyError, but Untraceable only as `problem`."""
+    steps = measuring(blueprint, path, tokens, batch, change)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Measured = end.value
+            return found
+
+
+def measuring(
+    blueprint: Blueprint, path: str, tokens: int, batch: int, change: Change | None = None
+) -> Generator[str, None, Measured]:
+    """The same a step at a time: yields what comes next, in words, and returns what was measured."""
+    yield "building the model without memory"
     try:
         model, stacks, given, lengths = model_for(blueprint, path, tokens, batch, change)
     except Untraceable as error:
         return Measured({}, None, None, None, str(error))
-    layer = f"{path}.0"
-    problem = ""
+    settings: Any = model.config
+    config = json.loads(json.dumps(settings.to_diff_dict(), default=str))
     metered: Metered | None = None
     diagram: Diagram | None = None
     kept: int | None = None
+    problem = ""
     try:
-        diagram = trace(model, given, layer)
+        yield "following one layer"
+        diagram = trace(model, given, f"{path}.0")
+        yield "counting operations"
         metered = meter(model, given, tuple(stack.path for stack in stacks))
-        kept = kept_numbers(model, given, layer)
+        yield "counting what training keeps"
+        kept = kept_numbers(model, given, f"{path}.0")
     except Untraceable as error:
         problem = str(error)
-    settings: Any = model.config
-    config = json.loads(json.dumps(settings.to_diff_dict(), default=str))
     return Measured(lengths, metered, diagram, kept, problem, config, _told(given))
 
 
@@ -125,6 +141,11 @@ def _told(given: Mapping[str, Any]) -> tuple[tuple[str, Any, str], ...]:
         switch = isinstance(value, bool)
         found.append((name, value, "") if switch else (name, tuple(value.shape), str(value.dtype).split(".")[-1]))
     return tuple(found)
+
+
+def _format(config: Any) -> str:
+    """The number format the configuration names for the weights; "" where it names none."""
+    return str(getattr(config, "dtype", None) or "").removeprefix("torch.")
 
 
 def source_tokens(stacks: tuple[StackShape, ...], lengths: Mapping[str, int]) -> int:

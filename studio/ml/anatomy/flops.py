@@ -47,7 +47,8 @@ def cost_terms(stack: StackShape, tokens: int, batch: int = 1, source: int = 0) 
     """The sum with symbols and numbers, for all layers."""
     block, cost = stack.block, stack_cost(stack, tokens, batch, source)
     front, shown = ("B·L·", f"{batch}·{stack.layers}·") if batch > 1 else ("L·", f"{stack.layers}·")
-    weights = "4D²" if block.queries == block.keys == block.width else "(2D·H·d + 2D·H_kv·d)"
+    weights = block.attention_words()[0]
+    weights = f"({weights})" if " " in weights else weights
     inner = "8D²" if not block.gated and block.inner == 4 * block.width else f"{block.matrices}D·F"
     of = "D" if block.queries == block.width else "H·d"
     if block.cross:

@@ -98,9 +98,9 @@ class BlockShape:
 
     def terms(self) -> tuple[Term, ...]:
         """What the parameters of a block are the sum of."""
-        found = [Term("attention", *self._attention_words(), self.attention_weights)]
+        found = [Term("attention", *self.attention_words(), self.attention_weights)]
         if self.cross:
-            found.append(Term("cross-attention", *self._attention_words(), self.attention_weights))
+            found.append(Term("cross-attention", *self.attention_words(), self.attention_weights))
         found.append(Term("feed-forward", *self._ffn_words(), self.ffn_weights))
         found.append(Term("biases", *self._bias_words(), self.biases))
         found.append(Term("norms", *self._norm_words(), self.norm_parameters))
@@ -108,7 +108,8 @@ class BlockShape:
             found.append(Term("scales", f"{self.scales}D", f"{self.scales}·{self.width}", self.scales * self.width))
         return tuple(term for term in found if term.value)
 
-    def _attention_words(self) -> tuple[str, str]:
+    def attention_words(self) -> tuple[str, str]:
+        """Weights of one attention in symbols and in numbers."""
         d, q, kv = self.width, self.queries, self.keys
         if q == kv == d:
             return "4D²", f"4·{d}²"

@@ -57,9 +57,10 @@ class Node:
             yield from child.walk()
 
 
-def tree_of(module: nn.Module, name: str = "") -> Node:
-    """The tree of a module, parameters only (buffers are no parameters)."""
-    return _node(module, name or type(module).__name__, "", {})
+def tree_of(module: nn.Module, name: str = "", *, dtype: str = "") -> Node:
+    """The tree of a module, parameters only (buffers are no parameters). dtype: the number format to show where it is
+    not that of the modules, which are built in torch's own."""
+    return _node(module, name or type(module).__name__, "", {}, dtype)
 
 
 def tree_of_tensors(shapes: Mapping[str, tuple[str, Sequence[int]]], name: str) -> Node:
@@ -82,14 +83,14 @@ def _from_names(inner: Mapping[str, Any], name: str, path: str) -> Node:
     return Node(name, path, "", weights, _grouped(children))
 
 
-def _node(module: nn.Module, name: str, path: str, met: dict[int, str]) -> Node:
+def _node(module: nn.Module, name: str, path: str, met: dict[int, str], dtype: str) -> Node:
     weights = []
     for key, parameter in module.named_parameters(recurse=False):
         place = f"{path}.{key}".lstrip(".")
         first = met.setdefault(id(parameter), place)
-        dtype = str(parameter.dtype).removeprefix("torch.")
-        weights.append(Weight(key, tuple(parameter.shape), dtype, "" if first == place else first))
-    children = [_node(child, key, f"{path}.{key}".lstrip("."), met) for key, child in module.named_children()]
+        shown = dtype or str(parameter.dtype).removeprefix("torch.")
+        weights.append(Weight(key, tuple(parameter.shape), shown, "" if first == place else first))
+    children = [_node(child, key, f"{path}.{key}".lstrip("."), met, dtype) for key, child in module.named_children()]
     return Node(name, path, type(module).__name__, tuple(weights), _grouped(children))
 
 

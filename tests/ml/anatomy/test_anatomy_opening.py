@@ -95,3 +95,12 @@ def test_bytes_are_written_in_binary_units():
 def test_an_encoder_keeps_nothing_but_its_formula_is_defined():
     (stack,) = open_anatomy(Blueprint("x", "config", BERT)).stacks
     assert not stack.caches and cache_bytes(stack, 10, 1, 2) == 2 * 2 * 32 * 10 * 2
+
+
+def test_the_format_of_the_weights_is_told_and_nothing_is_built_in_it():
+    import torch
+
+    blueprint = Blueprint("x", "config", {**BERT, "dtype": "bfloat16"})
+    found = open_anatomy(blueprint)
+    assert {weight.dtype for node in found.tree.walk() for weight in node.weights} == {"bfloat16"}
+    assert torch.get_default_dtype() == torch.float32 and not measure(blueprint, found.stacks[0].path, 8, 1).problem

@@ -105,7 +105,10 @@ def test_an_encoder_decoder_has_two_stacks(anatomy_room):
 
 
 def test_pictures_take_the_nearest_square(anatomy_room):
-    panel = anatomy_room(model="preset:vit-b16", tokens=300)
+    panel = anatomy_room(model="preset:vit-b16")
+    assert panel.look.tokens == panel.controls.form.value().tokens == 197
+    panel.controls.set({"tokens": 300})
+    anatomy_room.quiet()
     assert panel.look.tokens == 17 * 17 + 1
     panel.stage.show_page("memory")
     assert "keeps no cache" in panel.stage.memory.words()
@@ -133,7 +136,9 @@ def test_a_layer_is_timed(anatomy_room, place):
 
 
 def test_what_is_too_large_is_not_timed(anatomy_room):
-    panel = anatomy_room(model="preset:llama-70b", tokens=200_000)
+    panel = anatomy_room(model="preset:llama-70b")
+    panel.controls.set({"tokens": 200_000})
+    anatomy_room.quiet()
     panel.time_layer()
     anatomy_room.quiet()
     assert "Take fewer tokens" in panel.last_message.text and panel.look.timed is None
