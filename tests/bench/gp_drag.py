@@ -107,7 +107,7 @@ class _Watch:
         self._count = itertools.count()
         self._connections = [
             (panel.stage.plot.dragged, lambda _index, x, y: self._sent.__setitem__((x, y), self.open[-1][0])),
-            (panel.desk.pulled, lambda _pulled, pull: setattr(self, "_answered", self._sent.get((pull.x, pull.y), -1))),
+            (panel.desk.pulled, lambda _pulled, pull: setattr(self, "_answered", self._sent.get((*pull.place, pull.y), -1))),
             # The insight column is painted in the same round, after the plot: look once that is over.
             (panel.stage.plot.canvas.painted, lambda: QTimer.singleShot(0, partial(self._painted, self._answered))),
         ]
