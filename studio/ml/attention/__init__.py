@@ -21,9 +21,9 @@
     generation    Writing(subject, asked): token by token: maps that grow, probabilities, lens, bytes of the KV cache
     neuron        q * k of one pair of tokens, dimension by dimension
 
-A map is float32 [T_q, T_k]; rows sum to 1 (to less where a model has a sink of its own); a cell that the mask forbids is
-NaN, never 0. Whatever takes long is a generator of bounded steps: close it to stop. Everything a person can put right
-raises a subclass of `errors.AttentionError`.
+A map is float32 [T_q, T_k]; rows sum to 1 (to less where a model has a sink of its own); a cell that the mask forbids
+is NaN, never 0. Whatever takes long is a generator of bounded steps: close it to stop. Everything a person can put
+right raises a subclass of `errors.AttentionError`.
 
     subject = open_folder(Path("folder"))
     trace = capture(subject, Asked(text="A sentence"))

@@ -95,8 +95,9 @@ class Site:
 
     name: qualified name of its module ("encoder.layer.3.attention.self"; "...#2" for a module that is used again).
     tower: "", "encoder", "decoder", "text" or "vision". layer: counted from 0 in its tower, cross-attentions by
-    themselves. width: of a head. asks, looks: names of the Readings of rows and columns. parts: windows of a picture or captions that are
-    looked at side by side; 1 for most. kv_heads: fewer than heads where several share keys and values.
+    themselves. width: of a head. asks, looks: names of the Readings of rows and columns. parts: windows of a picture or
+    captions that are looked at side by side; 1 for most. kv_heads: fewer than heads where several share keys and
+    values.
     """
 
     name: str
