@@ -1,0 +1,27 @@
+"""Tokens and numbers as they are written."""
+
+from __future__ import annotations
+
+
+def visible_word(text: str) -> str:
+    """A token as it can be seen: spaces and line ends are signs."""
+    return text.replace("\n", "⏎").replace(" ", "·").replace("\u0120", "·").replace("\u2581", "·") or "∅"
+
+
+def short(number: float) -> str:
+    """A weight in four letters."""
+    return f"{number:.2f}".lstrip("0") if 0.005 <= number < 9.995 else "0" if number < 0.005 else f"{number:.0f}"
+
+
+def percent(share: float) -> str:
+    """A probability: "12.3 %"; small ones keep two digits."""
+    return f"{100 * share:.1f} %" if share >= 0.0005 or share == 0 else f"{100 * share:.1e} %"
+
+
+def size(count: float) -> str:
+    """Bytes: "81 KiB"."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.2f} GiB"
