@@ -13,7 +13,7 @@ from studio.ml.anatomy.examining import Anatomy
 from studio.ui.theme import theme
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.anatomy.bars import Bar, Bars, Group
-from studio_plugins.anatomy.words import full, percent, plain
+from studio_plugins.anatomy.words import full, parameters_words, percent, plain
 
 COLUMNS = ("Part", "Formula", "With numbers", "By formula", "Counted", "Less")
 _WIDE = 860
@@ -148,7 +148,7 @@ def shares(anatomy: Anatomy) -> Group:
         for name, value in sorted(inside.items(), key=lambda item: -item[1])
         if value
     )
-    return Group("Where they are", (Bar("all parameters", float(total), full(total), segments=segments),))
+    return Group("Where they are", (Bar("all parameters", float(total), parameters_words(total), segments=segments),))
 
 
 def verdict(anatomy: Anatomy) -> tuple[str, str]:

@@ -27,6 +27,11 @@ _LEGEND = (
 )
 
 
+def drawn(look: Look) -> tuple[object, ...]:
+    """What the curves depend on; the length is not among it, so that a drag of the line draws no curve."""
+    return look.stack, look.request.batch, look.source_for(1), look.source_for(LONGEST)
+
+
 def lengths() -> np.ndarray[Any, np.dtype[np.float64]]:
     """The lengths that are drawn."""
     return np.geomspace(16, LONGEST, POINTS)
@@ -38,12 +43,17 @@ class CostPlot(RulerPlot):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("tokens T", "FLOP of all layers", parent)
         self._look: Look | None = None
+        self._dot: Any = None
         self.item.setLogMode(x=True, y=True)
         self.setMinimumHeight(200)
 
     def show_look(self, look: Look) -> None:
+        same = self._look is not None and drawn(self._look) == drawn(look)
         self._look = look
-        self.redraw()
+        if same:
+            self._mark()
+        else:
+            self.redraw()
 
     def redraw(self) -> None:
         self.item.clear()
@@ -57,17 +67,24 @@ class CostPlot(RulerPlot):
             self.item.plot(x, y, pen=self.pen(token, 2), name=words)
         total = np.array([float(cost.total) for cost in costs])
         self.item.plot(x, total, pen=self.pen("muted", 1.5, style=Qt.PenStyle.DashLine), name="all")
-        at = crossing(look.stack.block).rest
-        self._upright(at)
-        measured = look.measured
-        if measured is not None and measured.metered is not None and measured.metered.stacks.get(look.stack.path):
-            self.item.plot(
-                [look.tokens], [float(measured.metered.stacks[look.stack.path])], pen=None, symbol="o", symbolSize=9,
-                symbolBrush=self.brush("text"), symbolPen=self.pen("plot.background", 1), name="counted",
-            )  # fmt: skip
+        self._upright(crossing(look.stack.block).rest)
+        self._dot = self.item.plot(
+            [], [], pen=None, symbol="o", symbolSize=9, symbolBrush=self.brush("text"),
+            symbolPen=self.pen("plot.background", 1), name="counted",
+        )  # fmt: skip
         self.draw_ruler()
-        self.set_ruler(float(np.log10(max(1, look.tokens))))
+        self._mark()
         self.view.setXRange(float(np.log10(x[0])), float(np.log10(x[-1])), padding=0.01)
+
+    def _mark(self) -> None:
+        """The line at today's length, and the dot of what was counted."""
+        look = self._look
+        if look is None or look.stack is None or self._dot is None:
+            return
+        self.set_ruler(float(np.log10(max(1, look.tokens))))
+        metered = look.measured.metered if look.measured is not None else None
+        seen = metered.stacks.get(look.stack.path, 0) if metered is not None else 0
+        self._dot.setData([look.tokens] if seen else [], [float(seen)] if seen else [])
 
     def _upright(self, at: float) -> None:
         dashes = self.pen("text", 1.5, style=Qt.PenStyle.DashLine)
@@ -88,8 +105,12 @@ class SharePlot(RulerPlot):
         self.setMinimumHeight(150)
 
     def show_look(self, look: Look) -> None:
+        same = self._look is not None and drawn(self._look) == drawn(look)
         self._look = look
-        self.redraw()
+        if same:
+            self.set_ruler(float(np.log10(max(1, look.tokens))))
+        else:
+            self.redraw()
 
     def redraw(self) -> None:
         self.item.clear()

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtCore import QMimeData, Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
@@ -30,6 +30,8 @@ from studio_plugins.anatomy.results import Counted, Look, Opened, Timed, look_at
 from studio_plugins.anatomy.script import script
 from studio_plugins.anatomy.stage import PAGES, Stage
 
+REST_MS = 200
+"""After a change, others within so many milliseconds are counted only when they have come to rest."""
 _OWN_SIZES = {"width": 0, "layers": 0, "heads": 0}
 """As the model has them; once it is open, its own numbers stand in the form."""
 _INVITATION = (
@@ -61,6 +63,10 @@ class AnatomyPanel(Panel):
         self._wanted = ""
         """The model that is being opened, or is open."""
         self._asked: tuple[object, ...] | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._count)
         self._suit = self._setting = False
         """Whether the length shall suit the model that is being opened; whether the form is set, not edited."""
         self.zones.set_stage(self.stage)
@@ -133,6 +139,7 @@ class AnatomyPanel(Panel):
 
     def closing(self) -> None:
         self.context.commands.unregister_prefix("anatomy.")
+        self._rest.stop()
 
     def state(self) -> dict[str, Any]:
         request = self.controls.form.valid_value()
@@ -295,8 +302,19 @@ class AnatomyPanel(Panel):
         self.insight.show_look(look)
         self._enable()
         if look.stack is not None and look.counted is None and look.key != self._asked:
-            self._asked = look.key
-            self.desk.count(CountOrder(look.request, look.change, look.key, self._opened))
+            if self._rest.isActive():  # a hand is moving: count when it rests
+                self._rest.start()
+            else:
+                self._count()
+                self._rest.start()
+
+    def _count(self) -> None:
+        """Ask for the counts of what is on show."""
+        look = self.look
+        if self._opened is None or look is None or look.counted is not None or look.key == self._asked:
+            return
+        self._asked = look.key
+        self.desk.count(CountOrder(look.request, look.change, look.key, self._opened))
 
     def _fill_sizes(self, look: Look) -> None:
         """Numbers in the place of “as the model has them”, where the form can hold them."""

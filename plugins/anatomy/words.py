@@ -18,8 +18,8 @@ def full(value: int) -> str:
 
 
 def big(value: float) -> str:
-    """Three significant digits with k, M, G (10⁹), T."""
-    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    """Three significant digits with k, M, G (10⁹), T, P, E."""
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
             shown = value / size
             return f"{shown:.0f} {unit}" if shown >= 100 else f"{shown:.3g} {unit}"

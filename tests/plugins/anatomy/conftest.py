@@ -24,6 +24,13 @@ class AnatomyRoom(PanelRoom):
         self.quiet()
         return panel
 
+    def quiet(self) -> None:
+        """Until nothing waits for a hand to rest, either."""
+        super().quiet()
+        while any(panel._rest.isActive() for panel in self.panels):
+            self.qtbot.waitUntil(lambda: not any(panel._rest.isActive() for panel in self.panels))
+            super().quiet()
+
 
 @pytest.fixture
 def anatomy_room(qtbot, tmp_path):
