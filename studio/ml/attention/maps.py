@@ -162,8 +162,8 @@ def _of(mask: Tensor, part: int, heads: list[int], rows: range) -> Tensor:
     while mask.dim() < 4:
         mask = mask[None]
     own = mask[part if mask.shape[0] > 1 else 0]
-    own = own[heads] if own.shape[0] > 1 else own
-    return own[:, rows.start : rows.stop] if own.shape[1] > 1 else own
+    own = own[:, rows.start : rows.stop] if own.shape[1] > 1 else own
+    return own[heads] if own.shape[0] > 1 else own
 
 
 def _bands(rows: range, cells: int) -> Iterator[range]:
