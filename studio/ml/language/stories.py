@@ -2,8 +2,8 @@
 
 A story tells one or two scenes, then facts about each that follow from it, then perhaps tells them again; or it lists
 things, or words without any sense, and then perhaps the same again. So the next word often depends on one far back.
-Every random choice is counted: each text comes about in one way only, so its probability is known, and with it the least
-loss a model can have.
+Every random choice is counted: each text comes about in one way only, so its probability is known, and with it the
+least loss a model can have.
 """
 
 from __future__ import annotations
