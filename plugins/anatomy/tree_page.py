@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout, QHeaderView, QLabel, QLineEdit, QPushButton, QStyledItemDelegate, QStyleOptionViewItem, QTreeWidget,
@@ -16,7 +16,6 @@ from studio_plugins.anatomy.words import full, percent, shape_words
 
 COLUMNS = ("Module", "Parameters", "Share", "Shape", "Format")
 SHARE = Qt.ItemDataRole.UserRole + 1
-PATH = Qt.ItemDataRole.UserRole + 2
 _OPEN = 3
 """Levels that are open at first."""
 _MOST = 20_000
@@ -38,9 +37,7 @@ class ShareDelegate(QStyledItemDelegate):
 
 
 class TreePage(QWidget):
-    """Signal: `chosen` (path of the module under the cursor)."""
-
-    chosen = Signal(str)
+    """A line a module and a line a tensor; what is typed above shows only what matches."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,7 +51,6 @@ class TreePage(QWidget):
         self.view.setAlternatingRowColors(True)
         self.view.setAccessibleName("Modules and their parameters")
         self.view.setItemDelegateForColumn(2, ShareDelegate(self.view))
-        self.view.currentItemChanged.connect(self._tell)
         header = self.view.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -118,7 +114,6 @@ class TreePage(QWidget):
         self._lines += 1
         name = f"{node.name}   ×\u2009{node.repeat}" if node.repeat > 1 else node.name
         item = QTreeWidgetItem([f"{name}   {node.kind}" if node.kind != node.name else name])
-        item.setData(0, PATH, node.path)
         item.setToolTip(0, f"{node.path or node.name}\n{node.kind}")
         self._fill(item, node.parameters)
         if node.repeat > 1:
@@ -134,7 +129,6 @@ class TreePage(QWidget):
     def _weight(self, weight: Weight, node: Node) -> QTreeWidgetItem:
         self._lines += 1
         item = QTreeWidgetItem([weight.name, "", "", shape_words(weight.shape), weight.dtype.lower()])
-        item.setData(0, PATH, node.path)
         item.setForeground(0, theme().color("muted"))
         if weight.tied:
             item.setText(1, "tied")
@@ -170,7 +164,3 @@ class TreePage(QWidget):
 
         for i in range(self.view.topLevelItemCount()):
             visit(self.view.topLevelItem(i), not wanted)
-
-    def _tell(self, item: QTreeWidgetItem | None) -> None:
-        if item is not None:
-            self.chosen.emit(str(item.data(0, PATH) or ""))

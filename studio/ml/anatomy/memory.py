@@ -18,7 +18,6 @@ OPTIMISERS: Mapping[str, str] = MappingProxyType(
 )
 STATES: Mapping[str, int] = MappingProxyType({"sgd": 0, "momentum": 4, "adam": 8, "adam8": 2})
 """Bytes of the optimiser's states a parameter: float32 moments, or 8-bit ones (Dettmers et al. 2022)."""
-GIB = 1 << 30
 
 
 def active_bytes(precision: str) -> int:
