@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from studio.ui.form import RequestForm
 from studio.ui.panel_layout import PanelLayout
+from studio.ui.tokens import SPACE_S
 from studio_plugins.attention.choices import CAPTIONS, PICTURES, Offer, offers
 from studio_plugins.attention.request import AttentionRequest
 from studio_plugins.attention.results import Opened
@@ -40,12 +41,22 @@ class Controls(QWidget):
         self.form: RequestForm[AttentionRequest] = RequestForm(
             AttentionRequest, zones, providers={"models": lambda: [(offer.id, offer.title) for offer in self.offers.values()]}
         )
-        for widget in (self._open, self._examples, self.form):
+        self._examples.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._examples.setMinimumContentsLength(6)
+        row = QWidget(zones)
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACE_S)
+        layout.addWidget(self._examples, 1)
+        layout.addWidget(self._open, 1)
+        for widget in (row, self.form):
             zones.add_control(widget)
         self.form.changed.connect(self._edited)
         self.form.submitted.connect(self.submitted)
         if self.offer is None and self.offers:
             self.form.set_fields({"model": next(iter(self.offers))})
+        if self.offer is not None:
+            self.form.set_fields({"takes": self.offer.takes, **self.example(self.offer)})
         self._edited()
 
     @property
@@ -105,10 +116,11 @@ class Controls(QWidget):
 
     def _fill_examples(self, offer: Offer) -> None:
         self._examples.clear()
-        self._examples.addItem("Take an example …")
+        self._examples.addItem("Examples …")
         titles = list(PICTURES.values()) if "picture" in offer.takes else list(offer.texts)
         for title in titles:
-            self._examples.addItem(title if len(title) < 44 else f"{title[:42]}…")
+            self._examples.addItem(title)
+        self._examples.view().setMinimumWidth(420)
         self._examples.setEnabled(bool(titles))
 
     def _take_example(self, at: int) -> None:

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import (
     QComboBox, QHBoxLayout, QInputDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget,
 )  # fmt: skip
 
+from studio.ui.bars import Bar, Bars
 from studio.ui.tokens import SPACE_M, SPACE_S
-from studio_plugins.attention.bars import Bar, Bars
 from studio_plugins.attention.request import head_name, head_of
 from studio_plugins.attention.results import EffectRow, Effects, HeadKey
 from studio_plugins.attention.sight import Sight

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from PySide6.QtWidgets import QLabel, QWidget
 
+from studio.ui.bars import Bar, Bars
 from studio.ui.cards import Facts, FormulaCard
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.attention.bars import Bar, Bars
 from studio_plugins.attention.products_view import ProductsView
 from studio_plugins.attention.results import STATISTICS, Array, PairProducts
 from studio_plugins.attention.sight import Sight
@@ -17,7 +17,7 @@ from studio_plugins.attention.words import percent, visible_word
 
 BEST, MOST_BARS = 8, 8
 _FORMULA = "A = softmax(QK<sup>⊤</sup>/√d + mask)"
-_NUMBERS = "q·k·$scale + $bias = $score<br>→ weight $weight"
+_NUMBERS = "q·k/√d + bias = $dot + $bias = $score<br>→ weight $weight"
 
 
 class Insight(QWidget):
@@ -114,7 +114,7 @@ class Insight(QWidget):
             return
         weight = "0, masked" if math.isnan(found.weight) else f"{found.weight:.4f}"
         bias = f"{found.bias:.3g}" if abs(found.bias) < 1e30 else "−∞"
-        self.formula.set_numbers({"scale": f"{found.scale:.3g}", "bias": bias, "score": f"{found.score:.3f}", "weight": weight})
+        self.formula.set_numbers({"dot": f"{float(found.products.sum()):.3f}", "bias": bias, "score": f"{found.score:.3f}", "weight": weight})
         self.products.show_products(found)
 
     def say_no_products(self, why: str) -> None:

@@ -14,8 +14,10 @@ def short(number: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability: "12.3 %"; small ones keep two digits."""
-    return f"{100 * share:.1f} %" if share >= 0.0005 or share == 0 else f"{100 * share:.1e} %"
+    """A probability: "12.3 %"; small ones as "0.007 %", tiny ones as less than that."""
+    if share >= 0.001 or share == 0:
+        return f"{100 * share:.1f} %"
+    return f"{100 * share:.3f} %" if share >= 5e-6 else "< 0.001 %"
 
 
 def size(count: float) -> str:

@@ -7,9 +7,9 @@ from PySide6.QtWidgets import (
     QHBoxLayout, QHeaderView, QLabel, QPushButton, QSlider, QSplitter, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget,
 )  # fmt: skip
 
+from studio.ui.bars import Bar, Bars
 from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_M, SPACE_S
-from studio_plugins.attention.bars import Bar, Bars
 from studio_plugins.attention.map_view import MapView
 from studio_plugins.attention.results import LensRow, LensRows, WrittenToken
 from studio_plugins.attention.sight import Sight

@@ -6,11 +6,11 @@ import numpy as np
 from PySide6.QtWidgets import QLabel, QWidget
 
 from studio.ml.diffusion.attention_maps import Shares, View
+from studio.ui.bars import Bar, Bars
 from studio.ui.cards import Facts, FormulaCard
 from studio.ui.collapsible import Collapsible
 from studio.ui.curves import Curves
 from studio.ui.panel_layout import PanelLayout
-from studio_plugins.tokens.bars import Bar, Bars
 from studio_plugins.tokens.chips import row_colour
 from studio_plugins.tokens.painting import percent
 from studio_plugins.tokens.request import TokensRequest
