@@ -175,6 +175,8 @@ class Desk(TaskDesk):
                 self._asked_heads, self._asked_lines, self._asked_pairs, self._asked_patches, self._asked_effects, self._asked_sides,
             ):  # fmt: skip
                 questions.ended(task)
+            if task.lane == "compute" and task.id != self._task_id and not self.pending() and self._sight.overview is not None:
+                self.status.emit(self._sight.overview.badge, None)
 
     def _begin(self, task: Task) -> None:
         if isinstance(task.request, (AttentionRequest, jobs.EffectOrder)) and task.title != "switching heads off":
@@ -225,10 +227,10 @@ class Desk(TaskDesk):
             self._stage.effect.show_effects(result)
         elif isinstance(result, HeadEffects):
             self._effects_of_each(result)
-            self.status.emit("every head was tested", None)
+            self.status.emit("Every head was tested: sort the heads by it.", None)
         elif isinstance(result, LensRows):
             self._stage.writing.show_answers(result)
-            self.status.emit("", None)
+            self.status.emit("" if self._sight.overview is None else self._sight.overview.badge, None)
         elif isinstance(result, Opened):
             self.found.emit(result)
         elif isinstance(result, Saved):

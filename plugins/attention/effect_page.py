@@ -45,7 +45,7 @@ class EffectPage(QWidget):
         self.each = QPushButton("Test every head", self)
         self.each.setToolTip("Switch each head off by itself; then heads can be sorted by what that changes")
         self.each.clicked.connect(lambda _on=False: self.asked_each.emit())
-        self.write = QPushButton("Write with and without", self)
+        self.write = QPushButton("Write both ways", self)
         self.write.setToolTip("Let the model write on with all heads, and without these")
         self.write.clicked.connect(lambda _on=False: self.asked_text.emit())
         row = QHBoxLayout()
@@ -126,7 +126,7 @@ class EffectPage(QWidget):
         if not off or overview is None:
             self.effects = None
             self.said.setText(_HOW)
-            self.texts.clear()
+            self.texts.hide()
             self._clear()
             return
         names = [f"{overview.site(site).title}, head {head + 1}" for site, head in sorted(off, key=overview.heads.index)]
@@ -154,6 +154,7 @@ class EffectPage(QWidget):
             bars.set_bars([bar for change in row.changes for bar in _pair(change.text, change.before, change.after)])
             self._list.insertWidget(self._list.count() - 1, label)
             self._list.insertWidget(self._list.count() - 1, bars)
+        self.texts.setVisible(effects.texts is not None)
         if effects.texts is not None:
             where = "They are the same." if effects.differs is None else f"They differ from token {effects.differs + 1} on."
             self.texts.setText(f"<b>With all heads:</b> {_escape(effects.texts[0])}<br><b>Without these:</b> {_escape(effects.texts[1])}<br>{where}")
@@ -165,9 +166,10 @@ class EffectPage(QWidget):
 
 def _pair(text: str, before: float, after: float) -> list[Bar]:
     change = 100 * (after - before)
+    told = f"{change:+.1f}" if abs(change) >= 0.1 else f"{change:+.4f}"
     return [
         Bar(visible_word(text), ((before, "border_strong"),), f"{percent(before)} before"),
-        Bar("", ((after, "accent" if change >= 0 else "series.1"),), f"{percent(after)} after ({change:+.1f})"),
+        Bar("", ((after, "accent" if change >= 0 else "series.1"),), f"{percent(after)} after ({told})"),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from studio.ui.bars import Bar, Bars
 from studio.ui.cards import Facts, FormulaCard
@@ -32,8 +32,6 @@ class Insight(QWidget):
         self._about.setProperty("tone", "muted")
         self.answer = Bars("Answer", zones)
         box = QWidget(zones)
-        from PySide6.QtWidgets import QVBoxLayout
-
         layout = QVBoxLayout(box)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._about)

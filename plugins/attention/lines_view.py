@@ -28,7 +28,7 @@ class LinesView(QWidget):
         self._words: tuple[list[str], list[str]] = ([], [])
         self._text = ""
         self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Lines between tokens")
         for signal in (sight.mapped, sight.chose, sight.shaded, sight.grew):
             signal.connect(self.take)
@@ -59,7 +59,7 @@ class LinesView(QWidget):
             names = [[visible_word(word) for word in reading.words] for reading in (rows, columns)]
             self._words = names[0][: self._values.shape[0]], names[1][: self._values.shape[1]]
         most = max(len(self._words[0]), len(self._words[1])) if self._pairs is not None else 0
-        self.setFixedHeight(max(200, 24 + LINE * most))
+        self.setMinimumHeight(max(200, 24 + LINE * most))
         self.update()
 
     def _sides(self) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from studio_plugins.attention.pyramid import Pyramid
 from studio_plugins.attention.results import Level, Patch
 from studio_plugins.attention.words import short, visible_word
 
-LABELLED, NUMBERED, BIGGEST, LEFT, TOP, EDGE = 11.0, 34.0, 56.0, 84, 70, 8
+LABELLED, NUMBERED, BIGGEST, LEFT, TOP, EDGE = 8.0, 30.0, 56.0, 84, 70, 8
 PATCH = 1024
 """Cells a side of a rectangle that is fetched exactly, at most."""
 
@@ -285,7 +285,7 @@ class MapView(QWidget):
 
     def _paint_numbers(self, painter: QPainter, seen: range, across: range, rows: int, columns: int) -> None:
         font = painter.font()
-        font.setPixelSize(10 if self._scale < 44 else 11)
+        font.setPixelSize(9 if self._scale < 36 else 11)
         painter.setFont(font)
         assert self._pyramid is not None
         top = float(self._pyramid.brightest()[0, 0])
@@ -310,7 +310,7 @@ class MapView(QWidget):
 
     def _paint_labels(self, painter: QPainter, box: QRectF, rows: int, columns: int) -> None:
         font = painter.font()
-        font.setPixelSize(11)
+        font.setPixelSize(int(min(11, max(8, self._scale))) if self._scale >= LABELLED else 11)
         painter.setFont(font)
         metrics = painter.fontMetrics()
         seen_rows, seen_columns = self.visible()

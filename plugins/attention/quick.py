@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from studio.engine import Event, JobContext, Offload, Progress
 from studio.host.atomic import write_bytes, write_text
 from studio_plugins.attention import tracing
@@ -138,8 +140,12 @@ def sides(order: SidesOrder, ctx: JobContext) -> Generator[Event | Offload, Any,
     def relevant() -> Any:
         asked = tracing.held_with_input(order.key, ctx).asked
         got = relevancy(subject, asked, question=order.question, answer=order.answer, off=trace.off)
-        name = "cross" if site.kind == "cross" else site.tower
-        return got.maps[name], f"Answer: {got.answer or got.index}"
+        found = got.maps["cross" if site.kind == "cross" else site.tower]
+        if site.kind != "cross":  # R begins as I; what is left of it would outshine all else
+            found = found - np.eye(len(found), dtype=found.dtype)
+        if site.kind == "causal":
+            found = np.where(np.tri(len(found), dtype=bool), found, np.nan).astype(np.float32)
+        return found, f"{'R' if site.kind == 'cross' else 'R − I'} for “{got.answer or got.index}”."
 
     ways = (lambda: (whole(trace, *order.head, part), ""), rolled, relevant, lambda: (norm_weighted(trace, *order.head, part), ""))
     for i, ((name, title, told), way) in enumerate(zip(_SIDES, ways, strict=True)):
@@ -148,6 +154,8 @@ def sides(order: SidesOrder, ctx: JobContext) -> Generator[Event | Offload, Any,
             values, more = yield Offload(way)
         except (AttentionError, KeyError) as error:
             why = str(error) if isinstance(error, AttentionError) else "There is no such map for this part of the model."
+            if name == "norm" and site.method != "weights" and not any(taken.value is not None for taken in trace.taken.values()):
+                why = f"Value vectors are not kept while a model writes, nor beyond {tracing.KEEP_VALUES:,} tokens. Read a shorter text to see this."
             found.append(Side(name, title, told, None, why))
         else:
             found.append(Side(name, title, f"{told} {more}".strip(), values))
@@ -156,9 +164,9 @@ def sides(order: SidesOrder, ctx: JobContext) -> Generator[Event | Offload, Any,
 
 _SIDES = (
     ("raw", "Raw weights", "softmax(QKᵀ/√d) of this head."),
-    ("rollout", "Rollout", "What reaches each token through all layers up to this one, mean of heads."),
-    ("relevancy", "Relevancy", "Gradient × attention through the whole model (Chefer)."),
-    ("norm", "Norm-weighted", "‖α·v·Wᴼ‖ of this head: weight times the size of what it moves."),
+    ("rollout", "Rollout", "What reaches each token up to this layer, mean of heads."),
+    ("relevancy", "Relevancy", "Gradient × attention, whole model (Chefer)."),
+    ("norm", "Norm-weighted", "‖α·v·Wᴼ‖ of this head: how much it moves."),
 )
 
 

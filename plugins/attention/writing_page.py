@@ -55,6 +55,7 @@ class WritingPage(QWidget):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self.table.setAccessibleName("Logit lens")
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
