@@ -18,7 +18,7 @@ from studio_plugins.attention.pyramid import Pyramid
 from studio_plugins.attention.results import Level, Patch
 from studio_plugins.attention.words import short, visible_word
 
-LABELLED, NUMBERED, BIGGEST, LEFT, TOP, EDGE = 8.0, 30.0, 56.0, 84, 70, 8
+LABELLED, GRIDDED, NUMBERED, BIGGEST, LEFT, TOP, EDGE = 8.0, 12.0, 30.0, 56.0, 84, 70, 8
 PATCH = 1024
 """Cells a side of a rectangle that is fetched exactly, at most."""
 
@@ -258,7 +258,7 @@ class MapView(QWidget):
         painter.drawImage(target, self._pyramid.image(index), self._pyramid.source(index, cells))
         if self._patch is not None and self._levels[0].factor > 1 and self._scale >= 1:
             self._paint_patch(painter, self._patch)
-        if self._scale >= LABELLED:
+        if self._scale >= GRIDDED:
             self._paint_grid(painter, target)
         if self._scale >= NUMBERED:
             self._paint_numbers(painter, seen_rows, seen_columns, rows, columns)

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 def visible_word(text: str) -> str:
     """A token as it can be seen: spaces and line ends are signs."""
-    return text.replace("\n", "⏎").replace(" ", "·").replace("\u0120", "·").replace("\u2581", "·") or "∅"
+    text = text.replace("\n", "⏎").replace("\u0120", " ").replace("\u2581", " ")
+    inside = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return ("·" * before + inside + "·" * (len(text) - before - len(inside))) or "∅"
 
 
 def short(number: float) -> str:

@@ -28,6 +28,7 @@ BENCHES = {
     "upsampling": "time to enlarge one picture",
     "gp": "Gaussian processes against scikit-learn and GPyTorch, and while a point is dragged",
     "attention": "capturing attention against a plain pass, and maps of long texts",
+    "attention_view": "a frame of 1,024 heads, and of a map of 4,096 tokens while it is panned and zoomed",
     "quality": "few-step default against 100 DDPM steps, as the oracle sees it",
 }
 
