@@ -23,8 +23,8 @@ _COLOURS = {
     "norms": "series.4", "biases": "series.5",
 }  # fmt: skip
 OWN_KIND = (
-    "This is a model of the studio's own: its tensors are counted in its weights, under Modules. The formulas, operations "
-    "and diagrams are for models of transformers."
+    "This is a model of the studio's own: its tensors are counted in its weights, under Modules. Layers are followed, "
+    "counted and timed of models of transformers only."
 )
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -154,7 +154,7 @@ def shares(anatomy: Anatomy) -> Group:
 def verdict(anatomy: Anatomy) -> tuple[str, str]:
     """Whether the formulas explain the model, in words."""
     count = anatomy.count
-    if anatomy.blueprint.own:
+    if anatomy.blueprint.own and not anatomy.stacks:
         return f"{full(count.total)} parameters", OWN_KIND
     if not anatomy.stacks:
         return (

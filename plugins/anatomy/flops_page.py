@@ -182,6 +182,8 @@ def sentence(look: Look) -> str:
         told += f"Counted by torch: {seen:,}; by the formula: {cost.total:,}; ratio {seen / cost.total:.6f}."
     elif measured is not None:
         told += measured.problem
+    elif look.anatomy.blueprint.own:
+        told += "By the formula alone: torch counts models of transformers only."
     else:
         told += "Torch is counting…"
     training = flops_words(3 * cost.total)

@@ -136,7 +136,7 @@ def anatomy(request: AnatomyRequest, ctx: JobContext) -> Generator[Event | Offlo
     """Open, count and keep. Raises AnatomyError."""
     opened = yield from open_model(request.model, ctx)
     look = look_at(request, opened.anatomy)
-    if look.stack is not None:
+    if look.stack is not None and not look.anatomy.blueprint.own:
         counted = yield from count_model(CountOrder(look.request, look.change, look.key, opened), ctx)
         look = with_known(look, counted, None)
     kept: Kept = yield from keep(look, ctx)

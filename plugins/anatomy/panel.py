@@ -218,8 +218,8 @@ class AnatomyPanel(Panel):
 
     def time_layer(self) -> None:
         """Time one real layer with the settings on show."""
-        if self.look is None or self.look.stack is None:
-            self.message("There are no layers to time. Open a transformer first.", "warning")
+        if self.look is None or self.look.stack is None or self.look.anatomy.blueprint.own:
+            self.message("Only layers of transformers are timed here. Choose a preset, or open a folder.", "warning")
             return
         self.stage.show_page("time")
         self.desk.time(self.look)
@@ -301,7 +301,8 @@ class AnatomyPanel(Panel):
         self.stage.show_look(look)
         self.insight.show_look(look)
         self._enable()
-        if look.stack is not None and look.counted is None and look.key != self._asked:
+        built = look.stack is not None and not look.anatomy.blueprint.own
+        if built and look.counted is None and look.key != self._asked:
             if self._rest.isActive():  # a hand is moving: count when it rests
                 self._rest.start()
             else:
@@ -362,7 +363,8 @@ class AnatomyPanel(Panel):
         self._keep.setEnabled(there)
         self._copy.setEnabled(self.look is not None and not self.look.anatomy.blueprint.own)
         if self.zones.primary is not None:
-            self.zones.primary.setEnabled(self.look is not None and self.look.stack is not None)
+            built = self.look is not None and not self.look.anatomy.blueprint.own
+            self.zones.primary.setEnabled(built and self.look is not None and self.look.stack is not None)
 
     def _empty_state(self) -> EmptyState:
         return EmptyState(

@@ -44,14 +44,19 @@ class LayerPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_M, SPACE_S, 0, 0)
         layout.setSpacing(SPACE_S)
-        layout.addWidget(Legend(LEGEND, self))
+        self._legend = Legend(LEGEND, self)
+        layout.addWidget(self._legend)
         layout.addWidget(self._words)
         layout.addWidget(self.diagram, 1)
+        layout.addStretch(0)
 
     def show_look(self, look: Look) -> None:
         self._words.setText(sentence(look))
         measured = look.measured
-        if measured is not None or look.stack is None:
+        built = look.stack is not None and not look.anatomy.blueprint.own
+        self._legend.setVisible(built)
+        self.diagram.setVisible(built)
+        if measured is not None or not built:
             self.diagram.show_diagram(measured.diagram if measured is not None else None)
 
     def text(self) -> str:

@@ -6,20 +6,20 @@ import copy
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.ml.anatomy import owned
 from studio.ml.anatomy.blueprint import Blueprint
 from studio.ml.anatomy.building import Change, build, changed, config_of
 from studio.ml.anatomy.counting import Count, count
-from studio.ml.anatomy.errors import NotAModel, Untraceable
+from studio.ml.anatomy.errors import Untraceable
 from studio.ml.anatomy.feeding import inputs, natural_length, own_length, sized
 from studio.ml.anatomy.keeping import kept_numbers
 from studio.ml.anatomy.metering import Metered, meter
 from studio.ml.anatomy.shape import StackShape
 from studio.ml.anatomy.stacks import stacks_of
 from studio.ml.anatomy.tracing import Diagram, trace
-from studio.ml.anatomy.tree import Node, tree_of, tree_of_tensors
+from studio.ml.anatomy.tree import Node, tree_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,7 +62,9 @@ class Measured:
 def open_anatomy(blueprint: Blueprint) -> Anatomy:
     """Build a model without memory and count it. Raises AnatomyError."""
     if blueprint.own:
-        return _own(blueprint)
+        stacks, counted, tree = owned.examine(blueprint, owned.read_shapes(blueprint))
+        lengths = {stack.path: owned.made_for(blueprint) for stack in stacks}
+        return Anatomy(blueprint, "", stacks, counted, tree, lengths)
     config = config_of(blueprint)
     model = build(blueprint, config)
     stacks = stacks_of(model, config)
@@ -161,22 +163,3 @@ def _length(config: Any, stacks: tuple[StackShape, ...], stack: StackShape, path
         fixed = stack.kind == "encoder" and hasattr(config, "max_source_positions")
         return natural if fixed else tokens
     return natural_length(config, stack) or _OTHER_LENGTH
-
-
-def _own(blueprint: Blueprint) -> Anatomy:
-    """A model of the studio's own kinds: the tensors that its weight files hold, by name."""
-    from studio.ml.diffusion.safetensors_header import HeaderUnreadable, read_header
-
-    shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
-    try:
-        for file in sorted(Path(blueprint.place).glob("model*.safetensors")):
-            shapes |= {name: (found.format, found.shape) for name, found in read_header(file).tensors.items()}
-    except (HeaderUnreadable, OSError) as error:
-        raise NotAModel(f"The weights of “{blueprint.title}” cannot be read: {error}") from error
-    if not shapes:
-        raise NotAModel(
-            f"“{blueprint.title}” is of the studio's own kind “{blueprint.model_type}”, whose parameters are counted "
-            "in its weights, and there are none (model.safetensors) beside its configuration."
-        )
-    tree = tree_of_tensors(shapes, blueprint.title)
-    return Anatomy(blueprint, "", (), Count((), tree.parameters), tree, {})

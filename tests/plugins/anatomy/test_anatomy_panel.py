@@ -197,6 +197,24 @@ def test_a_bundled_model_shows_its_tensors(anatomy_room):
     assert any("block_0 … block_3" in text for text in panel.stage.tree.texts())
 
 
+@pytest.mark.parametrize(("name", "stacks"), [("emoji-vit", 1), ("emoji-captions", 1), ("emoji-paraphrase", 2)])
+def test_a_bundled_transformer_is_explained(anatomy_room, name, stacks):
+    panel = anatomy_room(model=f"bundled:{name}")
+    anatomy = panel.look.anatomy
+    assert len(anatomy.stacks) == stacks and anatomy.count.residual == 0
+    assert anatomy.count.total == anatomy.tree.parameters
+    assert panel.look.tokens == anatomy.lengths[panel.look.stack.path] or name == "emoji-paraphrase"
+    d = panel.look.stack.block.width
+    assert panel.look.stack.block.parameters == 12 * d * d + 13 * d
+    for page in ("layer", "counts", "flops", "memory", "time"):
+        panel.stage.show_page(page)
+        assert not panel.grab().isNull()
+    assert "formula alone" in panel.stage.flops.words() and not panel.zones.primary.isEnabled()
+    panel.keep()
+    anatomy_room.quiet()
+    assert "counts.csv" in anatomy_room.store.records()[0].files
+
+
 def test_an_unknown_family_is_told_honestly(anatomy_room, place):
     config = {
         "model_type": "deberta-v2", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
