@@ -84,8 +84,8 @@ def _activations(look: Look) -> Group:
     bars.append(Bar("one layer, by the paper", paper.value, bytes_words(paper.value), shown, "series.2", guessed=True))
     notes.append(
         "By the paper: Korthikanti et al. 2022, Reducing Activation Recomputation in Large Transformer Models, eq. 1. "
-        "It means 16-bit numbers, GELU with F = 4D, a key for every query, and masks of dropout in one byte; elsewhere it "
-        "is a guide."
+        "It means 16-bit numbers, GELU with F = 4D, a key for every query, and masks of dropout in one byte; elsewhere "
+        "it is a guide."
     )
     return Group("Training: activations for the backward pass", tuple(bars), tuple(notes))
 

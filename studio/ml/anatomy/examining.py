@@ -65,20 +65,20 @@ def open_anatomy(blueprint: Blueprint) -> Anatomy:
         stacks, counted, tree = owned.examine(blueprint, owned.read_shapes(blueprint))
         lengths = {stack.path: owned.made_for(blueprint) for stack in stacks}
         return Anatomy(blueprint, "", stacks, counted, tree, lengths)
-    config = config_of(blueprint)
-    model = build(blueprint, config)
-    stacks = stacks_of(model, config)
-    lengths = {stack.path: natural_length(config, stack) for stack in stacks}
-    return Anatomy(blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model, dtype=_format(config)), lengths)
+    return _anatomy(blueprint, config_of(blueprint))
 
 
 def hypothetical(anatomy: Anatomy, change: Change) -> Anatomy:
     """The same kind of model with other sizes for one stack. Raises AnatomyError."""
-    config = changed(config_of(anatomy.blueprint), change)
-    model = build(anatomy.blueprint, config)
+    return _anatomy(anatomy.blueprint, changed(config_of(anatomy.blueprint), change))
+
+
+def _anatomy(blueprint: Blueprint, config: Any) -> Anatomy:
+    model = build(blueprint, config)
     stacks = stacks_of(model, config)
     lengths = {stack.path: natural_length(config, stack) for stack in stacks}
-    return Anatomy(anatomy.blueprint, type(model).__name__, stacks, count(model, stacks), tree_of(model, dtype=_format(config)), lengths)
+    tree = tree_of(model, dtype=_format(config))
+    return Anatomy(blueprint, type(model).__name__, stacks, count(model, stacks), tree, lengths)
 
 
 def model_for(

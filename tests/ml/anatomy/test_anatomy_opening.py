@@ -11,7 +11,9 @@ from studio.ml.anatomy.errors import AbsurdSize, CorruptConfig, NotAModel, Remot
 from studio.ml.anatomy.examining import measure, open_anatomy
 from studio.ml.anatomy.memory import bytes_words, cache_bytes, weight_bytes
 
-BERT = {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40}
+BERT = {
+    "model_type": "bert", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40,
+}  # fmt: skip
 
 
 def written(folder, config, name="config.json"):

@@ -27,7 +27,7 @@ def test_every_layer_has_a_place_for_every_part(name, at):
         columns = sorted(place.column for place in places if place.row == row)
         assert all(second - first > 0.99 for first, second in zip(columns, columns[1:], strict=False))
     assert max(place.column for place in places) - min(place.column for place in places) <= 2.5
-    assert [part.kind for part in diagram.parts][-1] == "output" and places[-1].row == max(place.row for place in places)
+    assert diagram.parts[-1].kind == "output" and places[-1].row == max(place.row for place in places)
     for part in diagram.parts:
         assert formula(part) and part_lines(part)[0]
         assert all(f"${key}" in numbers(part) for key in values(part))
