@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from studio.ml.attention.subject import Subject
 
 THUMBNAIL = 64
+LONG = 1024
+"""Tokens beyond which one thumbnail, or the statistics of one head, take more than a short step."""
 Running = Generator[Event | Offload, Any, Any]
 
 
@@ -62,19 +64,27 @@ def looked_through(seen: Overview, trace: Trace) -> Generator[Event | Offload, A
     from studio.ml.attention.statistics import statistics
 
     total = len(seen.heads)
+    long = max((max(site.queries, site.keys) for site in seen.sites), default=0) > LONG
     strips: list[Strip] = []
     done = 0
-    for found in thumbnails(trace, THUMBNAIL):
+    pictures = thumbnails(trace, THUMBNAIL)
+    while (found := (yield from _next(pictures, long))) is not None:
         strips.append(Strip(seen.key, found.site.name, found.first, found.maps.astype(np.float16), found.exact))
         done += len(found.maps)
         yield Progress(done, 2 * total, f"{done} of {total} heads")
         yield Snapshot(f"strip {len(strips)}", strips[-1])
     values: dict[str, dict[HeadKey, float]] = {name: {} for name in STATISTICS}
-    for one in statistics(trace):
+    numbers = statistics(trace)
+    while (one := (yield from _next(numbers, long))) is not None:
         for name, known in values.items():
             known[(one.head.site, one.head.head)] = float(getattr(one, name))
         yield Progress(total + len(values["sink"]), 2 * total, f"statistics of {len(values['sink'])} of {total} heads")
     return Read(seen, tuple(strips), HeadStatistics(seen.key, values))
+
+
+def _next(values: Iterator[Any], long: bool) -> Running:
+    """The next value, None at the end; of long texts beside the lane, so that a map that is asked for need not wait."""
+    return (yield Offload(next, values, None)) if long else next(values, None)
 
 
 # --- switching off ---

@@ -181,6 +181,7 @@ def probe(place: Path, ctx: JobContext) -> Generator[Event | Offload, Any, Opene
 
 
 def _probe(place: Path) -> Opened:
+    from studio.ml.attention.errors import NotForThisModel
     from studio.ml.attention.folder import look
     from studio.ml.attention.own import is_own
 
@@ -189,6 +190,8 @@ def _probe(place: Path) -> Opened:
         config = json.loads((place / "config.json").read_text(encoding="utf-8"))
         return Opened(str(place), place.name, takes_of(config["kind"]), config["kind"])
     folder = look(place)
+    if "sound" in folder.takes:
+        raise NotForThisModel(f"{folder.title} listens to sound, which this panel cannot give it. Choose a model of text or pictures.")
     return Opened(str(place), folder.title, tuple(sorted(folder.takes)), folder.kind)
 
 
