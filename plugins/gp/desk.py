@@ -23,13 +23,13 @@ from studio_plugins.gp.request import GpRequest
 
 
 class Desk(TaskDesk):
-    """Signals: `answered` (Answer to the newest Question), `pulled` (Pulled, Pull) while a point is dragged, `unable`
+    """Signals: `answered` (Question, Answer; the newest comes last), `pulled` (Pulled, Pull) while a point is dragged, `unable`
     (why there is no answer, in words); `stepped` (FitStep), `learned` (Learned, on the way), `measured` (series, evaluation, log likelihood), `fitted`
     (FitResult), `ended` when a fit was cancelled or failed; `surveyed` (Landscape), `doubted` (HyperGaussian),
     `sampled` (Sampled); `grown` (Growth) while a structure is searched, `hunted` (Growth) at its end; `spread_out` (inducing points [m, D]); `table`
     (TableRead), `loaded` (Scene). `parts` and `slopes` answer what the pages beside the function ask."""
 
-    answered = Signal(object)
+    answered = Signal(object, object)
     pulled = Signal(object, object)
     unable = Signal(str)
     stepped = Signal(object)
@@ -60,7 +60,7 @@ class Desk(TaskDesk):
         self._hunt: Task | None = None
         self._tells: dict[str, SignalInstance] = {}
         """Where the result of a task goes, by the task's id."""
-        self.posterior.answered.connect(lambda _question, answer: self.answered.emit(answer))
+        self.posterior.answered.connect(self.answered)
         self.posterior.failed.connect(lambda _question, error: self._refused(error))
         self._grasps.answered.connect(self._hold)
         self._grasps.failed.connect(lambda _grasp, error: self._refused(error))

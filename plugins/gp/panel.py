@@ -81,6 +81,7 @@ class GpPanel(Panel):
         self._answer: Answer | None = None
         self._table: TableRead | None = None
         self._question: Question | None = None
+        self._answered: Question | None = None
         self._unable = False
         self._connect()
         self._show(self.document.scene, self.document.scene)
@@ -198,9 +199,9 @@ class GpPanel(Panel):
         demo.show(self)
 
     def exportables(self) -> Sequence[Exportable]:
-        if self._answer is None or self._question is None:
+        if self._answer is None or self._answered is None:
             return ()
-        return sharing.exportables(self.document.scene, self._answer, self._question.grid, self.stage)
+        return sharing.exportables(self.document.scene, self._answer, self._answered.grid, self.stage)
 
     # --- edits of the document ---
 
@@ -258,11 +259,11 @@ class GpPanel(Panel):
     def copy_script(self, library: str = "torch") -> None:
         """Put what the stage shows as a script on the clipboard."""
         scene, answer = self.document.scene, self._answer
-        if answer is None or not len(scene.points):
+        if answer is None or self._answered is None or not len(scene.points):
             self.message("There is nothing to copy yet: click some points, or choose an example.", "warning")
             return
         try:
-            text = script(scene, answer, self.stage.grid(), library)
+            text = script(scene, answer, self._answered.grid, library)
         except GPError as error:
             self.message(str(error), "warning")
             return
@@ -303,7 +304,7 @@ class GpPanel(Panel):
     def show_now(self, work: Callable[[Question], Answer]) -> None:
         """Answer the present question here, without the engine."""
         if self._question is not None:
-            self._show_answer(work(self._question))
+            self._show_answer(self._question, work(self._question))
 
     def _reach(self, index: int) -> None:
         if index >= 0 and self._question is not None and self._question.follows_the_hand:
@@ -341,17 +342,16 @@ class GpPanel(Panel):
         self._unable = True
         self.message(why, "warning")
 
-    def _show_answer(self, answer: Answer) -> None:
-        question = self._question
-        if question is None or question.grid.shape[1] != self.stage.inputs:
-            return
+    def _show_answer(self, question: Question, answer: Answer) -> None:
+        inputs = question.grid.shape[1]
+        if inputs != self.stage.inputs:
+            return  # asked before the points got another input
         if self._unable:
             self._unable = False
             self.message("")
         self.stage.show_answer(answer, question)
-        inputs = question.grid.shape[1]
         self.insight.show_answer(answer, len(question.grid), (*self._pointer, 0.0)[:inputs])
-        self._answer = answer
+        self._answer, self._answered = answer, question
         self.pages.look(answer, question.grid)
 
     def _show_pulled(self, pulled: Pulled, pull: Pull) -> None:

@@ -273,6 +273,16 @@ def test_a_fit_over_two_inputs_finds_which_matters_more(qtbot, plane):
     assert plane.stage.inputs == 2 and len(plane.document.scene.points) == 60
 
 
+def test_an_answer_over_one_input_that_comes_late_is_not_drawn_over_two(qtbot, plane, gp_room):
+    state = plane.state()
+    late = gp_room()
+    late._take_scene("busy", Scene(Points.of(np.linspace(-3, 3, 900), np.zeros(900))))  # takes long enough to be overtaken
+    late.restore(state)
+    assert late.desk.posterior.busy
+    quiet(qtbot, late)
+    assert late.stage.inputs == 2 and np.allclose(late.stage.surface._shown[2], true_surface(late)[0], atol=1e-9)
+
+
 def test_a_kernel_gets_a_length_scale_for_each_input(qtbot, plane):
     plane.document.edit("one length", kernel=parse("RBF(1.5)"))
     card = plane.controls.kernel.blocks.cards()[()]
