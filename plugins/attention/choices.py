@@ -17,9 +17,9 @@ _ABILITIES = ("causal", "encoder-decoder", "vision", "encoder", "clip")
 TEXTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "emoji-captions": (
-            "a cat left of a red apple on a blue background. what is right of the cat?",
-            "there is a dog, a pizza, a crown and a rocket. again: a dog, a pizza,",
-            "a small house on a green background. the background is",
+            "i see a panda, a butterfly, a house, a rocket. again: a panda, a butterfly, a",
+            "first, a cat left of a red apple on a blue background. what is right of the cat?",
+            "a large sunflower on a green background. the sunflower is",
         ),
         "emoji-paraphrase": (
             "a cat left of a red apple on a blue background.",

@@ -106,8 +106,8 @@ class Controls(QWidget):
             return
         if offer is not None and request is not None and request.takes != offer.takes:
             self._quiet = True
-            empty = not (request.picture if "picture" in offer.takes else request.text)
-            self.form.set_fields({"takes": offer.takes, "off": (), **(self.example(offer) if empty else {})})
+            lacking = {name: value for name, value in self.example(offer).items() if not getattr(request, name)}
+            self.form.set_fields({"takes": offer.takes, "off": (), **lacking})
             self._quiet = False
             self._fill_examples(offer)
         elif offer is not None and self._examples.count() < 2:

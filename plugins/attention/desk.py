@@ -27,11 +27,12 @@ QUICK_CELLS = 1 << 20
 
 class Desk(TaskDesk):
     """Signals: `found` a folder that can be opened (Opened), `ended` a reading or a text is complete, `wished` other
-    settings are asked for (fields)."""
+    settings are asked for (fields), `loaded` a session file (its fields)."""
 
     found = Signal(object)
     ended = Signal()
     wished = Signal(object)
+    loaded = Signal(object)
 
     def __init__(self, context: PanelContext, sight: Sight, stage: Stage, insight: Insight, parent: QObject) -> None:
         super().__init__(context, parent)
@@ -81,6 +82,10 @@ class Desk(TaskDesk):
     def save_sets(self, sets: dict[str, tuple[str, ...]]) -> None:
         """Keep them."""
         self.submit(quick.save_sets, (self._sets, Saved(sets)), "sets of heads", lane="quick", replace="sets")
+
+    def load_session(self, path: Path) -> None:
+        """Read a session file."""
+        self.submit(quick.load_session, path, f"reading {path.name}", lane="quick", replace="session")
 
     def save_file(self, path: Path, content: bytes) -> None:
         """Write a file beside the lanes."""
@@ -233,6 +238,8 @@ class Desk(TaskDesk):
             self.status.emit("" if self._sight.overview is None else self._sight.overview.badge, None)
         elif isinstance(result, Opened):
             self.found.emit(result)
+        elif isinstance(result, quick.Session):
+            self.loaded.emit(result.fields)
         elif isinstance(result, Saved):
             self._stage.effect.set_sets(result.sets)
         else:

@@ -48,12 +48,12 @@ class EffectPage(QWidget):
         self.write = QPushButton("Write both ways", self)
         self.write.setToolTip("Let the model write on with all heads, and without these")
         self.write.clicked.connect(lambda _on=False: self.asked_text.emit())
-        row = QHBoxLayout()
-        for widget in (self.sets_box, self.keep, self.forget, self.all_on):
-            row.addWidget(widget)
-        row.addStretch(1)
-        for widget in (self.write, self.each):
-            row.addWidget(widget)
+        rows = []
+        for widgets in ((self.all_on, self.write, self.each), (self.sets_box, self.keep, self.forget)):
+            rows.append(QHBoxLayout())
+            for widget in widgets:
+                rows[-1].addWidget(widget)
+            rows[-1].addStretch(1)
         self.said, self.texts = QLabel(_HOW, self), QLabel("", self)
         for label in (self.said, self.texts):
             label.setWordWrap(True)
@@ -68,7 +68,8 @@ class EffectPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         layout.setSpacing(SPACE_M)
-        layout.addLayout(row)
+        for row in rows:
+            layout.addLayout(row)
         layout.addWidget(self.said)
         layout.addWidget(self.texts)
         layout.addWidget(area, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
@@ -17,6 +18,7 @@ from studio.host.panel import Panel
 from studio.host.request import RequestError, what_fits
 from studio.ui.cancel_row import CancelRow
 from studio.ui.cards import EmptyState
+from studio.ui.drop import SUFFIXES
 from studio.ui.elided import ElidedLabel
 from studio.ui.icons import IconButton
 from studio.ui.panel_layout import PanelLayout
@@ -30,6 +32,14 @@ from studio_plugins.attention.results import Opened
 from studio_plugins.attention.script import script
 from studio_plugins.attention.sight import Sight
 from studio_plugins.attention.stage import Stage
+
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "encoder": "an encoder: it reads both ways", "causal": "a causal model: it writes on",
+        "encoder-decoder": "an encoder-decoder: it turns one text into another", "vision": "a vision model: it looks at a picture",
+        "clip": "a model that compares a picture with captions",
+    }
+)  # fmt: skip
 
 
 class AttentionPanel(Panel):
@@ -85,6 +95,7 @@ class AttentionPanel(Panel):
         self.desk.found.connect(self._take_folder)
         self.desk.ended.connect(self.state_changed)
         self.desk.wished.connect(self._wish)
+        self.desk.loaded.connect(self._take_session)
         self.stage.dropped.connect(self._drop)
         self.stage.writing.asked.connect(self.write)
         self.stage.turned.connect(lambda _page: self.state_changed.emit())
@@ -184,7 +195,7 @@ class AttentionPanel(Panel):
             self.message(f"This cannot be read yet. {error}", "error")
             return None
         self.message("")
-        return request.replace(off=())
+        return request
 
     def ask_folder(self) -> None:
         """Ask which model folder to open."""
@@ -236,11 +247,19 @@ class AttentionPanel(Panel):
 
     def _take_folder(self, found: Opened) -> None:
         self.controls.add_folder(found)
-        self.message(f"“{found.title}” can be read by: {found.kind}. Press Read.", "success")
+        self.message(f"“{found.title}” is {KINDS[found.kind]}. Press Read.", "success")
         self.state_changed.emit()
 
+    def _take_session(self, stored: Mapping[str, Any]) -> None:
+        notes = self.restore_request(AttentionRequest.kind, stored)
+        if notes:
+            self.message(f"Not everything could be taken over: {'; '.join(notes)}.", "warning")
+
     def _drop(self, path: Path) -> None:
-        if path.is_dir():
+        if path.suffix.lower() == ".json":
+            self.desk.load_session(path)
+            return
+        if path.suffix.lower() not in SUFFIXES:
             self.open_folder(path)
             return
         offer = self.controls.offer
@@ -260,7 +279,7 @@ class AttentionPanel(Panel):
     def _switched(self) -> None:
         if self.sight.overview is not None:
             self.controls.set_off(off_names(self.sight))
-            if self.sight.off and self.stage.page in ("map", "lines"):
+            if self.sight.off and self.sight.map is not None and self.stage.page in ("map", "lines"):
                 self.stage.show_page("effect")
 
     def _wish(self, fields: Mapping[str, Any]) -> None:

@@ -192,7 +192,10 @@ class PicturePage(QWidget):
         """Show what is looked at."""
         found, columns, overview = self.painted(), self._place(), self._sight.overview
         if found is None or columns is None or columns.grid is None or overview is None or overview.picture is None:
-            self.said.setText("This head does not look at a picture.")
+            self.said.setText("This head does not look at a picture. Choose one that does on the left.")
+            if overview is not None and overview.picture is not None:
+                for view in (self.plain, self.view):
+                    view.show_picture(overview.picture, (1, 1), -1)
             return
         rows = self._sight.rows
         patch = self._sight.row - rows.first if rows is not None and rows.grid is not None and self._sight.row >= 0 else -1

@@ -12,6 +12,7 @@ import numpy as np
 
 from studio.engine import Event, JobContext, Offload, Progress
 from studio.host.atomic import write_bytes, write_text
+from studio.host.request import RequestError, split_kind
 from studio_plugins.attention import tracing
 from studio_plugins.attention.request import AttentionRequest
 from studio_plugins.attention.results import (
@@ -225,6 +226,34 @@ def _load_sets(path: Path) -> Saved:
     if not isinstance(stored, dict):
         return Saved()
     return Saved({str(name): tuple(map(str, heads)) for name, heads in stored.items() if isinstance(heads, list)})
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """The fields of a request, as a file has them."""
+
+    fields: dict[str, Any]
+
+
+class NotASession(ValueError):
+    """A file that holds no settings of this panel."""
+
+
+def load_session(path: Path, ctx: JobContext) -> Generator[Event | Offload, Any, Session]:
+    """Read a session file. Raises NotASession, OSError."""
+    yield Progress(0, 1, f"reading {path.name}")
+    found: Session = yield Offload(_load_session, path)
+    return found
+
+
+def _load_session(path: Path) -> Session:
+    try:
+        kind, fields = split_kind(path.read_bytes())
+    except RequestError as error:
+        raise NotASession(f"“{path.name}” is no session of the studio. {error}") from error
+    if kind != AttentionRequest.kind:
+        raise NotASession(f"“{path.name}” holds no reading of the Attention panel. Drop a session exported here, or a model folder.")
+    return Session(fields)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.ml.attention.values import Reading, Site
 from studio_plugins.attention.painting import Shading
+from studio_plugins.attention.request import head_of
 from studio_plugins.attention.results import Array, HeadKey, HeadMap, HeadStatistics, Lines, Overview, Strip
 
 
@@ -57,7 +58,8 @@ class Sight(QObject):
         self.row = self.column = -1
         self.pinned, self.part = False, 0
         heads = overview.heads
-        self.off = frozenset(self.off & set(heads)) if before is not None and before.title == overview.title else frozenset()
+        asked = frozenset(head_of(name) for name in overview.request.off)
+        self.off = frozenset((self.off if before is not None and before.title == overview.title else asked) & set(heads))
         kept = self.head if self.head in heads else None
         self.head = None
         self.opened.emit()
@@ -185,7 +187,7 @@ class Sight(QObject):
 
 
 def first_head(overview: Overview) -> HeadKey | None:
-    """The head to look at first: across two texts where there is one, else in the middle of the layers."""
-    crosses = [site for site in overview.sites if site.kind == "cross"]
-    sites = crosses or list(overview.sites)
+    """The head to look at first: across two texts or on a picture where there is one, else in the middle of the layers."""
+    telling = [site for site in overview.sites if site.kind == "cross" or overview.columns(site).grid is not None]
+    sites = telling or list(overview.sites)
     return (sites[len(sites) // 2].name, 0) if sites else None

@@ -31,7 +31,7 @@ PAGES = {
 
 
 class Stage(QStackedWidget):
-    """Signals: `turned` (name of the page now on show), `dropped` (path of a picture), `ordered` (a statistic heads are to
+    """Signals: `turned` (name of the page now on show), `dropped` (path of a picture, a session or a model folder), `ordered` (a statistic heads are to
     be sorted by)."""
 
     turned = Signal(str)
@@ -158,16 +158,17 @@ class Stage(QStackedWidget):
     # --- dropping a picture ---
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dropped_pictures(event.mimeData()) or self._folder(event) is not None:
+        if dropped_pictures(event.mimeData()) or self._other(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        pictures, folder = dropped_pictures(event.mimeData()), self._folder(event)
-        if pictures or folder is not None:
+        pictures, other = dropped_pictures(event.mimeData()), self._other(event)
+        if pictures or other is not None:
             event.acceptProposedAction()
-            self.dropped.emit(pictures[0] if pictures else folder)
+            self.dropped.emit(pictures[0] if pictures else other)
 
     @staticmethod
-    def _folder(event: QDragEnterEvent | QDropEvent) -> Path | None:
+    def _other(event: QDragEnterEvent | QDropEvent) -> Path | None:
+        """A session file, or what may be a model folder: the engine looks at the disk."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        return next((path for path in paths if path.is_dir()), None)
+        return next((path for path in paths if path.suffix.lower() in ("", ".json") or path.name.count(".")), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,9 +145,7 @@ def heads_of(keys: frozenset[HeadKey]) -> frozenset[Head]:
     return frozenset(Head(*key) for key in keys)
 
 
-def captured(
-    subject: Subject, request: AttentionRequest, progress: Callable[[str], None] | None = None
-) -> tuple[Trace, Asked, int, float]:
+def captured(subject: Subject, request: AttentionRequest) -> tuple[Trace, Asked, int, float]:
     """Trace, what was asked, number of windows, seconds. Raises AttentionError."""
     from studio.ml.attention.capture import capture
 
@@ -155,9 +153,7 @@ def captured(
     began = time.perf_counter()
     lengths = [len(reading) for some in subject.prepare(asked).readings.values() for reading in some]
     values = max(lengths, default=0) <= KEEP_VALUES
-    known = {site for site, _ in map(head_of, request.off)}
-    off = heads_off(request) if known <= set(subject.names().values()) else frozenset()
-    trace = capture(subject, asked, values=values, off=off, watch=progress)
+    trace = capture(subject, asked, values=values)  # of the whole model: what heads that are off change is told beside
     return trace, asked, count, time.perf_counter() - began
 
 
@@ -172,6 +168,8 @@ def overview(
         "kept": f"{trace.nbytes / 2**20:.1f} MiB of Q, K{' and V' if any(t.value is not None for t in trace.taken.values()) else ''}",
         "all maps would be": f"{sum(4 * s.parts * s.heads * s.queries * s.keys for s in trace.sites) / 2**20:,.1f} MiB",
     }
+    if windows > 1:
+        facts["window"] = f"{min(request.window, windows)} of {windows}: choose another under Advanced"
     if seconds:
         facts["time"] = f"{seconds:.2f} s with capture, on {subject.device}"
     offsets = {reading.offsets for some in trace.readings.values() for reading in some if reading.grid is None and reading.text}

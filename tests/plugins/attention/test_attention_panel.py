@@ -212,3 +212,54 @@ def test_bad_input_is_said_in_words(room: AttentionRoom, tmp_path: Path) -> None
     room.qtbot.waitUntil(lambda: panel.sight.overview is not None, timeout=60_000)
     room.quiet()
     assert panel.controls.form.value().fit == "start"
+
+
+def test_the_demo_is_a_real_reading(room: AttentionRoom) -> None:
+    panel = room.show(room.build())
+    panel.demo()
+    overview = panel.sight.overview
+    assert overview.kind == "causal" and len(panel.sight.thumbnails) == len(overview.heads)
+    assert panel.sight.map is not None and panel.insight.products.found is not None and panel.insight.row_bars.bars()
+
+
+def test_what_is_masked_has_no_colour_and_nought_has_one() -> None:
+    from PySide6.QtGui import QColor
+
+    from studio_plugins.attention import painting
+    from studio_plugins.attention.painting import Shading
+
+    values = np.array([[1.0, np.nan], [0.0, 0.5]], np.float32)
+    for curve in ("linear", "gamma", "log"):
+        shades = painting.indices(values, Shading("map", curve))
+        assert shades[0, 1] == 0 and shades[1, 0] == 1 and shades[0, 0] == 255
+    assert painting.indices(values, Shading("row", "linear"))[1, 1] == 255
+    assert painting.table(QColor("#123456"))[0] == 0xFF123456
+    hidden = painting.shown(values, Shading(sink=False, diagonal=False))
+    assert np.isnan(hidden).tolist() == [[True, True], [True, True]]
+    stripe = np.zeros((4096, 64), np.float32)
+    stripe[:, 33] = 1
+    assert painting.fitted(stripe, 16, 16).max(axis=0).tolist() == [0.0] * 8 + [1.0] + [0.0] * 7
+
+
+def test_no_level_of_the_pyramid_loses_a_cell() -> None:
+    import torch
+
+    from studio.ml.attention.maps import largest
+    from studio_plugins.attention.painting import Shading
+    from studio_plugins.attention.pyramid import Pyramid
+    from studio_plugins.attention.results import Level
+
+    values = np.zeros((1024, 1024), np.float32)
+    values[700, 123] = 1
+    levels, factor = [Level(1, values)], 1
+    while factor < 16:
+        factor *= 2
+        levels.append(Level(factor, largest(torch.from_numpy(levels[-1].values)[None], 2, 2)[0].numpy()))
+    pyramid = Pyramid(tuple(levels), Shading(curve="linear"), square=True)
+    while pyramid.work():
+        pass
+    for scale, wanted in ((1.0, 1), (0.5, 2), (0.1, 16)):
+        index = pyramid.level_for(scale)
+        assert levels[index].factor == wanted
+        image = pyramid.image(index)
+        assert image.pixelColor(123 // wanted, 700 // wanted).lightness() > 200 > 10 > image.pixelColor(0, 0).lightness()
