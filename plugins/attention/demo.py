@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from studio_plugins.attention.choices import Offer
 
@@ -27,16 +30,14 @@ def show(panel: AttentionPanel) -> None:
         read = written.read
     else:
         written, read = None, run_inline(jobs.read, request, context=context)
-    values = read.statistics.values["previous"]
-    crosses = [site.name for site in read.overview.sites if site.kind == "cross"]
-    among = [head for head in read.overview.heads if not crosses or head[0] == crosses[len(crosses) // 2]]
-    head = max(among, key=lambda key: values.get(key, 0.0) if values.get(key, 0.0) == values.get(key, 0.0) else 0.0)
+    values = read.statistics.values["induction"]  # the head that looks at what followed the same word before
+    head = max(read.overview.heads, key=lambda key: -1.0 if math.isnan(values[key]) else values[key])
     found = run_inline(quick.head, quick.HeadOrder(read.overview.key, head), context=context)
     panel.desk.show_read(read, found)
     if written is not None:
         panel.stage.writing.finish(written.tokens, written.full)
-    row = min(5, found.shape[0] - 1)
-    panel.sight.point(row, int(found.levels[0].values[row].argmax()) if found.levels[0].values[row].max() > 0 else 0, pin=True)
+    row = found.shape[0] - 1
+    panel.sight.point(row, int(np.nanargmax(found.levels[0].values[row])), pin=True)
     order = quick.LinesOrder(read.overview.key, head, 0, panel.sight.row, panel.sight.column)
     panel.insight.show_products(run_inline(quick.pair, order, context=context))
 

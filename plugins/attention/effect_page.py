@@ -167,7 +167,7 @@ class EffectPage(QWidget):
 
 def _pair(text: str, before: float, after: float) -> list[Bar]:
     change = 100 * (after - before)
-    told = f"{change:+.1f}" if abs(change) >= 0.1 else f"{change:+.4f}"
+    told = f"{change:+.1f}" if abs(change) >= 0.1 else f"{change:+.3f}" if abs(change) >= 5e-4 else "±0"
     return [
         Bar(visible_word(text), ((before, "border_strong"),), f"{percent(before)} before"),
         Bar("", ((after, "accent" if change >= 0 else "series.1"),), f"{percent(after)} after ({told})"),

@@ -110,7 +110,7 @@ class Insight(QWidget):
         sight = self._sight
         if (found.row, found.column, found.head) != (sight.row, sight.column, sight.head):
             return
-        weight = "0, masked" if math.isnan(found.weight) else f"{found.weight:.4f}"
+        weight = "0, masked" if math.isnan(found.weight) else f"{found.weight:.4f}" if found.weight >= 1e-3 else f"{found.weight:.2e}"
         bias = f"{found.bias:.3g}" if abs(found.bias) < 1e30 else "−∞"
         self.formula.set_numbers({"dot": f"{float(found.products.sum()):.3f}", "bias": bias, "score": f"{found.score:.3f}", "weight": weight})
         self.products.show_products(found)

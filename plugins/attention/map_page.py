@@ -23,7 +23,7 @@ class ShadingBar(QWidget):
         self._sight = sight
         self.scale, self.curve = QComboBox(self), QComboBox(self)
         for box, entries, name, tip in (
-            (self.scale, SCALES, "Scale", "What is drawn brightest"),
+            (self.scale, SCALES, "Scale", "What is brightest: the largest weight of the map, that of each row, or 1"),
             (self.curve, CURVES, "Curve", "How weights become brightness; gamma and logarithm show small ones"),
         ):
             for value, title in entries.items():
@@ -85,7 +85,10 @@ class MapPage(QWidget):
         row.addWidget(self.title)
         row.addWidget(self.part)
         row.addStretch(1)
-        row.addWidget(self.bar)
+        bar_row = QHBoxLayout()
+        bar_row.setContentsMargins(SPACE_M, 0, SPACE_M, 0)
+        bar_row.addWidget(self.bar)
+        bar_row.addStretch(1)
         below = QHBoxLayout()
         below.setContentsMargins(SPACE_M, 0, SPACE_M, SPACE_S)
         below.addWidget(self.reading_out)
@@ -94,6 +97,7 @@ class MapPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACE_S)
         layout.addLayout(row)
+        layout.addLayout(bar_row)
         layout.addWidget(self.view, 1)
         layout.addLayout(below)
         self._note.hide()
@@ -166,5 +170,5 @@ class MapPage(QWidget):
         number = self.view.value(sight.row, sight.column)
         if number is None and along is not None and sight.column < len(along):
             number = float(along[sight.column])
-        told = "…" if number is None else "nothing: the mask forbids it" if number != number else f"{number:.5f}"
+        told = "…" if number is None else "nothing: the mask forbids it" if number != number else f"{number:.5f}" if number >= 1e-4 else f"{number:.2e}"
         return f"{names[0]} looks at {names[1]}: {told}"

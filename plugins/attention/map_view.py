@@ -19,8 +19,8 @@ from studio_plugins.attention.results import Level, Patch
 from studio_plugins.attention.words import short, visible_word
 
 LABELLED, GRIDDED, NUMBERED, BIGGEST, LEFT, TOP, EDGE = 8.0, 12.0, 30.0, 56.0, 84, 70, 8
-PATCH = 1024
-"""Cells a side of a rectangle that is fetched exactly, at most."""
+SMALL, PATCH = 380, 1024
+"""Pixels a side of a view that is small; cells a side of a rectangle that is fetched exactly, at most."""
 
 
 class MapView(QWidget):
@@ -108,10 +108,6 @@ class MapView(QWidget):
             self.update()
 
     @property
-    def shading(self) -> Shading:
-        return self._shading
-
-    @property
     def ready(self) -> bool:
         """Whether all colours are there."""
         return self._pyramid is not None and self._pyramid.ready
@@ -131,8 +127,15 @@ class MapView(QWidget):
 
     def plot(self) -> QRectF:
         """Where cells are drawn."""
-        left, top = (LEFT, TOP) if self._labels and any(self._words) else (EDGE, EDGE)
+        left, top = (LEFT, TOP) if self._named() else (EDGE, EDGE)
         return QRectF(left, top, max(1, self.width() - left - EDGE), max(1, self.height() - top - EDGE))
+
+    def _named(self) -> bool:
+        """Whether there are tokens on the axes; a small view of many of them uses its room for the map."""
+        if not self._labels or not any(self._words):
+            return False
+        room = min((self.width() - LEFT - EDGE) / max(1, self._shape[1]), (self.height() - TOP - EDGE) / max(1, self._shape[0]))
+        return room >= LABELLED or min(self.width(), self.height()) >= SMALL
 
     def fit(self) -> None:
         """The whole map."""
@@ -233,7 +236,7 @@ class MapView(QWidget):
         painter.setClipRect(box)
         self._paint_cells(painter, box, rows, columns)
         painter.restore()
-        if self._labels and any(self._words):
+        if self._named():
             self._paint_labels(painter, box, rows, columns)
 
     def _target(self, left: float, top: float, width: float, height: float) -> QRectF:

@@ -16,7 +16,7 @@ from studio_plugins.attention.results import Array, Pixels
 
 Scale = Literal["map", "row", "one"]
 Curve = Literal["linear", "gamma", "log"]
-SCALES: Mapping[Scale, str] = {"map": "Brightest of the map", "row": "Brightest of each row", "one": "0 to 1"}
+SCALES: Mapping[Scale, str] = {"map": "By the map", "row": "By each row", "one": "0 to 1"}
 CURVES: Mapping[Curve, str] = {"linear": "Linear", "gamma": "Gamma ½", "log": "Logarithmic"}
 GAMMA, LOWEST = 0.5, 1e-4
 """Exponent of the gamma curve; the share of the brightest at which the logarithmic one begins."""

@@ -17,7 +17,9 @@ def short(number: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability: "12.3 %"; small ones as "0.007 %", tiny ones as less than that."""
+    """A probability: "12.3 %"; those near 0 and 1 with more digits, tiny ones as less than the last of them."""
+    if 0.999 <= share < 0.999995:
+        return f"{100 * share:.3f} %"
     if share >= 0.001 or share == 0:
         return f"{100 * share:.1f} %"
     return f"{100 * share:.3f} %" if share >= 5e-6 else "< 0.001 %"
