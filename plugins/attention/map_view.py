@@ -13,10 +13,11 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from studio.ui.theme import theme
 from studio_plugins.attention import painting
+from studio_plugins.attention.axes import Axis, paint_columns, paint_rows
 from studio_plugins.attention.painting import Shading
 from studio_plugins.attention.pyramid import Pyramid
 from studio_plugins.attention.results import Level, Patch
-from studio_plugins.attention.words import short, visible_word
+from studio_plugins.attention.words import short
 
 LABELLED, GRIDDED, NUMBERED, BIGGEST, LEFT, TOP, EDGE = 8.0, 12.0, 30.0, 56.0, 84, 70, 8
 SMALL, PATCH = 380, 1024
@@ -315,35 +316,13 @@ class MapView(QWidget):
         font = painter.font()
         font.setPixelSize(int(min(11, max(8, self._scale))) if self._scale >= LABELLED else 11)
         painter.setFont(font)
-        metrics = painter.fontMetrics()
         seen_rows, seen_columns = self.visible()
         asks, looks = self._words
-        some_rows = list(seen_rows) if self._scale >= LABELLED else [self._mark[0]]
-        some_columns = list(seen_columns) if self._scale >= LABELLED else [self._mark[1]]
-        for row in some_rows:
-            if 0 <= row < min(rows, len(asks)):
-                place = self._target(0, row, 1, 1)
-                if not box.top() - 1 <= place.center().y() <= box.bottom():
-                    continue
-                painter.setPen(self._pen(row == self._mark[0]))
-                text = metrics.elidedText(visible_word(asks[row]), Qt.TextElideMode.ElideRight, LEFT - 10)
-                spot = QRectF(0, place.center().y() - 8, LEFT - 6, 16)
-                painter.drawText(spot, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-        for column in some_columns:
-            if 0 <= column < min(columns, len(looks)):
-                place = self._target(column, 0, 1, 1)
-                if not box.left() - 1 <= place.center().x() <= box.right():
-                    continue
-                painter.save()
-                painter.translate(place.center().x(), TOP - 6)
-                painter.rotate(-90 if self._scale < 24 else -50)
-                painter.setPen(self._pen(column == self._mark[1]))
-                text = metrics.elidedText(visible_word(looks[column]), Qt.TextElideMode.ElideRight, TOP - 8)
-                painter.drawText(QRectF(0, -8, TOP, 16), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
-                painter.restore()
-
-    def _pen(self, marked: bool) -> QColor:
-        return theme().color("accent" if marked else "muted")
+        all_shown = self._scale >= LABELLED  # otherwise those pointed at
+        row_axis = Axis(asks[:rows], seen_rows if all_shown else (self._mark[0],), self._mark[0])
+        column_axis = Axis(looks[:columns], seen_columns if all_shown else (self._mark[1],), self._mark[1])
+        paint_rows(painter, row_axis, LEFT - 6, box, lambda row: self._target(0, row, 1, 1).center().y())
+        paint_columns(painter, column_axis, TOP - 6, box, lambda column: self._target(column, 0, 1, 1).center().x(), steep=self._scale < 24)
 
     # --- events ---
 
