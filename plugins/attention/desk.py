@@ -130,7 +130,8 @@ class Desk(TaskDesk):
         """Cells exactly."""
         overview, head = self._sight.overview, self._sight.head
         if overview is not None and head is not None:
-            self._asked_patches.ask(quick.PatchOrder(overview.key, head, self._sight.part, rows, columns))
+            part = min(self._sight.part, overview.site(head[0]).parts - 1)
+            self._asked_patches.ask(quick.PatchOrder(overview.key, head, part, rows, columns))
 
     def ask_effect(self, *, text: bool = False) -> None:
         """What the heads that are off change."""

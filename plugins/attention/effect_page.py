@@ -16,7 +16,10 @@ from studio_plugins.attention.results import EffectRow, Effects, HeadKey
 from studio_plugins.attention.sight import Sight
 from studio_plugins.attention.words import percent, visible_word
 
-_HOW = "Right-click a head on the left, or press Space on it, to switch it off. Then its output is nought, and everything else stays."
+_HOW = (
+    "Right-click a head on the left, or press Space on it, to switch it off. Then its output is nought, and everything "
+    "else stays."
+)
 
 
 class EffectPage(QWidget):
@@ -158,7 +161,8 @@ class EffectPage(QWidget):
         self.texts.setVisible(effects.texts is not None)
         if effects.texts is not None:
             where = "They are the same." if effects.differs is None else f"They differ from token {effects.differs + 1} on."
-            self.texts.setText(f"<b>With all heads:</b> {_escape(effects.texts[0])}<br><b>Without these:</b> {_escape(effects.texts[1])}<br>{where}")
+            with_all, without = map(_escape, effects.texts)
+            self.texts.setText(f"<b>With all heads:</b> {with_all}<br><b>Without these:</b> {without}<br>{where}")
 
     def _sentence(self, row: EffectRow) -> str:
         what = "Another answer is the likeliest now." if row.flipped else "The likeliest answer stays."

@@ -112,7 +112,8 @@ class Insight(QWidget):
             return
         weight = "0, masked" if math.isnan(found.weight) else f"{found.weight:.4f}" if found.weight >= 1e-3 else f"{found.weight:.2e}"
         bias = f"{found.bias:.3g}" if abs(found.bias) < 1e30 else "−∞"
-        self.formula.set_numbers({"dot": f"{float(found.products.sum()):.3f}", "bias": bias, "score": f"{found.score:.3f}", "weight": weight})
+        dot = f"{float(found.products.sum()):.3f}"
+        self.formula.set_numbers({"dot": dot, "bias": bias, "score": f"{found.score:.3f}", "weight": weight})
         self.products.show_products(found)
 
     def say_no_products(self, why: str) -> None:
@@ -126,4 +127,5 @@ def top_bars(weights: Array | None, words: tuple[str, ...], colour: str) -> list
         return []
     filled = np.nan_to_num(weights)[: len(words)]
     best = np.sort(np.argsort(filled)[-MOST_BARS:])
-    return [Bar(f"{visible_word(words[i])}", ((float(filled[i]), colour),), f"{filled[i]:.3f}") for i in best if filled[i] > 0]
+    shown = [(visible_word(words[i]), float(filled[i])) for i in best if filled[i] > 0]
+    return [Bar(word, ((weight, colour),), f"{weight:.3f}") for word, weight in shown]

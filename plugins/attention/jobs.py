@@ -116,7 +116,8 @@ def effect(order: EffectOrder, ctx: JobContext) -> Generator[Event | Offload, An
     texts, first = ("", ""), None
     for count, difference in enumerate(without(subject, asked, off, tokens=order.tokens)):
         yield Progress(count, order.tokens, f"writing both ways, token {count + 1}")
-        texts = tracing.joined([step.text for step in difference.before]), tracing.joined([step.text for step in difference.after])
+        before, after = ([step.text for step in steps] for steps in (difference.before, difference.after))
+        texts = tracing.joined(before), tracing.joined(after)
         first = difference.first
     return Effects(order.key, order.off, rows, texts, first)
 
@@ -156,7 +157,10 @@ def write(request: AttentionRequest, ctx: JobContext) -> Generator[Event | Offlo
     request = tracing.with_takes(request, subject)
     asked, _ = yield Offload(tracing.asked_of, request, subject)
     pick = sampled(request.seed) if request.sampled else likeliest
-    writing = yield from _begun(lambda lens: Writing(subject, asked, tokens=request.tokens, pick=pick, lens=lens, off=tracing.heads_off(request)))
+    off = tracing.heads_off(request)
+    writing = yield from _begun(
+        lambda lens: Writing(subject, asked, tokens=request.tokens, pick=pick, lens=lens, off=off)
+    )
     tokens: list[WrittenToken] = []
     steps: Iterator[Step] = iter(writing)
     while (step := (yield Offload(next, steps, None))) is not None:

@@ -71,7 +71,8 @@ class LinesView(QWidget):
         painter.fillRect(event.rect(), colours.color("sunken"))
         if self._pairs is None:
             painter.setPen(colours.color("muted"))
-            painter.drawText(QRectF(self.rect()).adjusted(16, 16, -16, -16), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._text)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(QRectF(self.rect()).adjusted(16, 16, -16, -16), flags, self._text)
             return
         left, right = self._sides()
         row, column = self._sight.row, self._sight.column

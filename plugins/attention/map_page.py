@@ -116,7 +116,7 @@ class MapPage(QWidget):
     def take_patch(self, patch: Patch) -> None:
         """An exact rectangle came."""
         sight = self._sight
-        if sight.overview is not None and (patch.key, patch.head, patch.part) == (sight.overview.key, sight.head, sight.part):
+        if sight.overview is not None and (patch.key, patch.head) == (sight.overview.key, sight.head):
             self.view.take_patch(patch)
 
     def _chose(self) -> None:
@@ -170,5 +170,13 @@ class MapPage(QWidget):
         number = self.view.value(sight.row, sight.column)
         if number is None and along is not None and sight.column < len(along):
             number = float(along[sight.column])
-        told = "…" if number is None else "nothing: the mask forbids it" if number != number else f"{number:.5f}" if number >= 1e-4 else f"{number:.2e}"
-        return f"{names[0]} looks at {names[1]}: {told}"
+        return f"{names[0]} looks at {names[1]}: {_weight(number)}"
+
+
+def _weight(number: float | None) -> str:
+    """A weight in words; None is still to come."""
+    if number is None:
+        return "…"
+    if number != number:
+        return "nothing: the mask forbids it"
+    return f"{number:.5f}" if number >= 1e-4 else f"{number:.2e}"

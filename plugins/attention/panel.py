@@ -59,7 +59,8 @@ class AttentionPanel(Panel):
         self.run_bar = CancelRow("Cancel what is being read (Esc)", parent=self)
         self._build_tools()
         self.zones.set_stage(self.stage)
-        self.zones.set_primary("Read", self.read, shortcut="Ctrl+Return", tip="Let the model read this, and keep Q and K of every head")
+        tip = "Let the model read this, and keep Q and K of every head"
+        self.zones.set_primary("Read", self.read, shortcut="Ctrl+Return", tip=tip)
         self.zones.add_secondary(self.run_bar)
         self._connect()
         self._register_commands()
@@ -214,7 +215,10 @@ class AttentionPanel(Panel):
     def save_map(self) -> None:
         """Ask where, then write the map of the head looked at."""
         if self.sight.values() is None:
-            self.message("The map of so long a text is never held as a whole. Zoom in, or export its table of rows.", "warning")
+            self.message(
+                "The map of so long a text is never held as a whole. Zoom in to see its cells exactly; “Export…” writes a "
+                "picture of it whose pixels are maxima.", "warning",
+            )  # fmt: skip
             return
         dialog = QFileDialog(self, "Save the map", "attention.npz", "NumPy archive (*.npz);;SVG drawing (*.svg)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -227,7 +231,8 @@ class AttentionPanel(Panel):
         if path.suffix.lower() == ".svg":
             self.desk.save_file(path, sharing.map_svg(self.sight).encode())
         else:
-            self.desk.save_file(path if path.suffix.lower() == ".npz" else path.with_name(f"{path.name}.npz"), sharing.map_npz(self.sight))
+            path = path if path.suffix.lower() == ".npz" else path.with_name(f"{path.name}.npz")
+            self.desk.save_file(path, sharing.map_npz(self.sight))
 
     def copy_script(self) -> None:
         """A script that shows the head looked at, on the clipboard."""
@@ -305,7 +310,10 @@ class AttentionPanel(Panel):
             self.controls.form.set_fields(self.controls.example(offer))
             self.read()
 
-        titles = {"causal": "A model that writes stories", "encoder-decoder": "A model that tells captions from the other side", "vision": "A model that sees"}
+        titles = {
+            "causal": "A model that writes stories", "encoder-decoder": "A model that tells captions from the other side",
+            "vision": "A model that sees",
+        }  # fmt: skip
         actions: list[tuple[str, Any]] = []
         for kind, title in titles.items():
             offer = next((one for one in self.controls.offers.values() if one.kind == kind), None)

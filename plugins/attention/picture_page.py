@@ -12,6 +12,7 @@ from studio.ui.heat import paint
 from studio.ui.pictures import to_qimage
 from studio.ui.theme import theme
 from studio.ui.tokens import SPACE_M, SPACE_S
+from studio_plugins.attention.painting import fitted
 from studio_plugins.attention.results import Array, Pixels, Side, Sides
 from studio_plugins.attention.sight import Sight
 
@@ -62,13 +63,14 @@ class PatchView(QWidget):
         line = QColor("#ffffff")
         line.setAlphaF(0.16)
         painter.setPen(QPen(line, 1))
-        for i in range(1, columns):
-            painter.drawLine(QPointF(box.left() + i * box.width() / columns, box.top()), QPointF(box.left() + i * box.width() / columns, box.bottom()))
-        for i in range(1, rows):
-            painter.drawLine(QPointF(box.left(), box.top() + i * box.height() / rows), QPointF(box.right(), box.top() + i * box.height() / rows))
+        across, down = box.width() / columns, box.height() / rows
+        for x in (box.left() + i * across for i in range(1, columns)):
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+        for y in (box.top() + i * down for i in range(1, rows)):
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
         if self._patch >= 0:
             row, column = divmod(self._patch, columns)
-            spot = QRectF(box.left() + column * box.width() / columns, box.top() + row * box.height() / rows, box.width() / columns, box.height() / rows)
+            spot = QRectF(box.left() + column * across, box.top() + row * down, across, down)
             for colour, width in (("raised", 4), ("accent", 2)):
                 painter.setPen(QPen(theme().color(colour), width))
                 painter.drawRect(spot)
@@ -155,7 +157,9 @@ class PicturePage(QWidget):
         row = sight.row if 0 <= sight.row < len(rows) else 0
         name = self.source.currentData()
         patch = row - rows.first if rows.grid is not None else -1
-        whose = f"row {patch // rows.grid[1] + 1}, column {patch % rows.grid[1] + 1}" if patch >= 0 and rows.grid else f"“{rows.words[row]}”"
+        whose = f"“{rows.words[row]}”"
+        if patch >= 0 and rows.grid is not None:
+            whose = f"row {patch // rows.grid[1] + 1}, column {patch % rows.grid[1] + 1}"
         if name == "head":
             values = sight.values()
             return (values[row] if values is not None else sight.along_row()), whose
@@ -178,7 +182,7 @@ class PicturePage(QWidget):
             return overview.picture, whose
         grid = np.nan_to_num(weights[columns.first : columns.first + columns.grid[0] * columns.grid[1]]).reshape(columns.grid)
         height, width = overview.picture.shape[:2]
-        large = np.take(np.take(grid, np.arange(height) * grid.shape[0] // height, 0), np.arange(width) * grid.shape[1] // width, 1)
+        large = fitted(grid, height, width)
         top = float(grid.max()) or 1.0
         heat = paint(np.sqrt(np.clip(large, 0, None) / top), 1.0).astype(np.float32)
         cover = self.strength.value() / 100

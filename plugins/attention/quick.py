@@ -148,7 +148,13 @@ def sides(order: SidesOrder, ctx: JobContext) -> Generator[Event | Offload, Any,
             found = np.where(np.tri(len(found), dtype=bool), found, np.nan).astype(np.float32)
         return found, f"{'R' if site.kind == 'cross' else 'R − I'} for “{got.answer or got.index}”."
 
-    ways = (lambda: (whole(trace, *order.head, part), ""), rolled, relevant, lambda: (norm_weighted(trace, *order.head, part), ""))
+    def raw() -> Any:
+        return whole(trace, *order.head, part), ""
+
+    def moved() -> Any:
+        return norm_weighted(trace, *order.head, part), ""
+
+    ways = (raw, rolled, relevant, moved)
     for i, ((name, title, told), way) in enumerate(zip(_SIDES, ways, strict=True)):
         yield Progress(i, len(ways), title.lower())
         try:
@@ -156,7 +162,10 @@ def sides(order: SidesOrder, ctx: JobContext) -> Generator[Event | Offload, Any,
         except (AttentionError, KeyError) as error:
             why = str(error) if isinstance(error, AttentionError) else "There is no such map for this part of the model."
             if name == "norm" and site.method != "weights" and not any(taken.value is not None for taken in trace.taken.values()):
-                why = f"Value vectors are not kept while a model writes, nor beyond {tracing.KEEP_VALUES:,} tokens. Read a shorter text to see this."
+                why = (
+                    f"Value vectors are not kept while a model writes, nor beyond {tracing.KEEP_VALUES:,} tokens. Read a "
+                    "shorter text to see this."
+                )
             found.append(Side(name, title, told, None, why))
         else:
             found.append(Side(name, title, f"{told} {more}".strip(), values))
@@ -192,7 +201,9 @@ def _probe(place: Path) -> Opened:
         return Opened(str(place), place.name, takes_of(config["kind"]), config["kind"])
     folder = look(place)
     if "sound" in folder.takes:
-        raise NotForThisModel(f"{folder.title} listens to sound, which this panel cannot give it. Choose a model of text or pictures.")
+        raise NotForThisModel(
+            f"{folder.title} listens to sound, which this panel cannot give it. Choose a model of text or pictures."
+        )
     return Opened(str(place), folder.title, tuple(sorted(folder.takes)), folder.kind)
 
 
@@ -252,7 +263,9 @@ def _load_session(path: Path) -> Session:
     except RequestError as error:
         raise NotASession(f"“{path.name}” is no session of the studio. {error}") from error
     if kind != AttentionRequest.kind:
-        raise NotASession(f"“{path.name}” holds no reading of the Attention panel. Drop a session exported here, or a model folder.")
+        raise NotASession(
+            f"“{path.name}” holds no reading of the Attention panel. Drop a session exported here, or a model folder."
+        )
     return Session(fields)
 
 

@@ -54,14 +54,18 @@ def script(sight: Sight) -> str:
         "    print(scores.about, [(guess.text, round(guess.probability, 4)) for guess in scores.best[:5]])",
         "",
         f"site = trace.site({head[0]!r})",
-        f"attention = head(trace, site.name, {head[1]}, {min(sight.part, overview.site(head[0]).parts - 1)})  # rows ask, columns are asked; NaN where masked",
+        "# Rows ask, columns are asked; NaN where the mask forbids it.",
+        f"attention = head(trace, site.name, {head[1]}, {min(sight.part, overview.site(head[0]).parts - 1)})",
         "print(trace.rows(site).words)",
         "print(trace.columns(site).words)",
         "print(np.round(attention, 3))",
     ]
     if off:
         heads = ", ".join(f"Head({site!r}, {number})" for site, number in off)
-        lines += ["", f"for one in effect(subject, asked, [{heads}]):", "    print('KL', one.kl, [(c.text, c.before, c.after) for c in one.changes[:5]])"]
+        lines += [
+            "", f"for one in effect(subject, asked, [{heads}]):",
+            "    print('KL', one.kl, [(change.text, change.before, change.after) for change in one.changes[:5]])",
+        ]  # fmt: skip
     if overview.written:
         lines += [
             "", "from studio.ml.attention.generation import Writing", "",

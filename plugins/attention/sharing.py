@@ -12,7 +12,7 @@ from studio.host.export import Exportable, Picture, Table
 from studio.host.imagemeta import envelope
 from studio.host.pictures import Pixels
 from studio_plugins.attention import painting
-from studio_plugins.attention.request import AttentionRequest
+from studio_plugins.attention.request import AttentionRequest, head_name
 from studio_plugins.attention.results import STATISTICS
 from studio_plugins.attention.script import script
 from studio_plugins.attention.sight import Sight
@@ -27,7 +27,7 @@ def exportables(sight: Sight, stage: Stage) -> list[Exportable]:
     overview = sight.overview
     if overview is None:
         return []
-    request = overview.request
+    request = overview.request.replace(off=tuple(sorted(head_name(*head) for head in sight.off)))
     settings = envelope(AttentionRequest.kind, request.to_dict(), {})
     found = [
         Exportable("all heads", "image", lambda: Picture(mosaic_picture(sight, stage.mosaic.sorted_heads()), settings)),
@@ -38,12 +38,24 @@ def exportables(sight: Sight, stage: Stage) -> list[Exportable]:
         found.append(Exportable("statistics of all heads", "table", lambda: statistics_table(sight)))
     values = sight.values()
     if values is not None:
-        found.insert(0, Exportable("map of this head", "image", lambda: Picture(large(painting.picture(values, sight.shading, square=sight.square)), settings)))
+        shading, square = sight.shading, sight.square
+        found.insert(
+            0, Exportable("map of this head", "image", lambda: Picture(large(painting.picture(values, shading, square=square)), settings))
+        )
         found.insert(1, Exportable("map of this head as numbers", "table", lambda: map_table(sight)))
+    elif sight.map is not None:
+        level = sight.map.levels[0]
+        pixels = painting.picture(level.values, sight.shading, square=False)
+        found.insert(0, Exportable(f"map of this head, largest of {level.factor} x {level.factor} cells", "image", lambda: Picture(pixels, settings)))
     for side in stage.sides.sides.sides if stage.sides.sides is not None else ():
         if side.map is not None:
             shown = side.map
-            found.append(Exportable(f"{side.title.lower()} map", "image", lambda shown=shown: Picture(large(painting.picture(shown, sight.shading)), settings)))
+            found.append(
+                Exportable(
+                    f"{side.title.lower()} map", "image",
+                    lambda shown=shown: Picture(large(painting.picture(shown, sight.shading)), settings),
+                )
+            )  # fmt: skip
     laid = stage.picture.painted()
     if laid is not None:
         found.append(Exportable("picture with attention", "image", lambda: Picture(large(laid[0]), settings)))

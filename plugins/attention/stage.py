@@ -31,8 +31,8 @@ PAGES = {
 
 
 class Stage(QStackedWidget):
-    """Signals: `turned` (name of the page now on show), `dropped` (path of a picture, a session or a model folder), `ordered` (a statistic heads are to
-    be sorted by)."""
+    """Signals: `turned` (name of the page now on show), `dropped` (path of a picture, a session or a model folder),
+    `ordered` (a statistic heads are to be sorted by)."""
 
     turned = Signal(str)
     dropped = Signal(object)

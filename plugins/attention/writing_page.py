@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout, QHeaderView, QLabel, QPushButton, QSlider, QSplitter, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget,
 )  # fmt: skip
 
 from studio.ui.bars import Bar, Bars
+from studio.ml.attention.values import Guess
 from studio.ui.icons import IconButton
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.attention.map_view import MapView
@@ -127,7 +130,7 @@ class WritingPage(QWidget):
             self.begin()
             self.best.set_bars(_bars(overview.scores[0].best[:8]) if overview.scores else [])
             self.table.setRowCount(0)
-            self.said.setText(_HINT if writes else f"{overview.title} does not write; its answer is beside, and the logit lens works.")
+            self.said.setText(_HINT if writes else f"{overview.title} does not write; its answer stands beside.")
 
     def _mapped(self) -> None:
         found, rows, columns = self._sight.map, self._sight.rows, self._sight.columns
@@ -199,8 +202,12 @@ class WritingPage(QWidget):
             self._clock.stop()
 
 
-def _bars(guesses: object, picked: str = "") -> list[Bar]:
+def _bars(guesses: Sequence[Guess], picked: str = "") -> list[Bar]:
     return [
-        Bar(visible_word(g.text), ((g.probability, "accent" if g.text == picked or not picked else "border_strong"),), percent(g.probability))
-        for g in guesses  # type: ignore[attr-defined]
+        Bar(
+            visible_word(guess.text),
+            ((guess.probability, "accent" if picked in ("", guess.text) else "border_strong"),),
+            percent(guess.probability),
+        )
+        for guess in guesses
     ]

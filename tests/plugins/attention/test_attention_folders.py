@@ -93,7 +93,7 @@ def test_a_session_file_is_read_again(room: AttentionRoom, gpt2: Path, tmp_path:
     room.quiet()
     session = next(one for one in panel.exportables() if one.name == "session").produce()
     assert json.loads(session)["kind"] == "attention"
-    (tmp_path / "mine.json").write_text(panel.controls.form.value().to_json(), encoding="utf-8")
+    (tmp_path / "mine.json").write_text(session, encoding="utf-8")
     again = opened(room, gpt2)
     again.stage.dropped.emit(tmp_path / "mine.json")
     room.qtbot.waitUntil(lambda: again.sight.overview is not None, timeout=60_000)
