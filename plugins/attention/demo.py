@@ -23,7 +23,8 @@ def show(panel: AttentionPanel) -> None:
     if offer is None:
         return
     panel.controls.form.set_fields({"model": offer.id, **panel.controls.example(offer), "takes": offer.takes})
-    context = JobContext(device="cpu")
+    # With the engine's own models, so that the views can go on asking about what is read here.
+    context = JobContext(device="cpu", models=panel.context.engine.models)
     request = AttentionRequest(model=offer.id, takes=offer.takes, **panel.controls.example(offer))
     if "target" in offer.takes:  # the whole text it writes, so that its maps have rows
         written = run_inline(jobs.write, request, context=context)

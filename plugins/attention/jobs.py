@@ -199,8 +199,8 @@ def _token(step: Step) -> WrittenToken:
 
 
 def lens_rows(found: Lens) -> tuple[LensRow, ...]:
-    """The layers' answers by name."""
-    return tuple(LensRow("embeddings" if i == 0 else f"layer {i}", one.best[:5]) for i, one in enumerate(found.layers))
+    """The layers' answers; 0 are the embeddings."""
+    return tuple(LensRow(str(i), one.best[:5]) for i, one in enumerate(found.layers))
 
 
 def lens(order: EffectOrder, ctx: JobContext) -> Generator[Event | Offload, Any, LensRows]:

@@ -215,7 +215,7 @@ class HeadEffects:
 
 @dataclass(frozen=True, eq=False)
 class LensRow:
-    """What one layer would answer."""
+    """What one layer would answer; layer "0" are the embeddings."""
 
     layer: str
     best: tuple[Guess, ...]

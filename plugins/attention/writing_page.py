@@ -50,15 +50,17 @@ class WritingPage(QWidget):
         self.text = QLabel("", self)
         self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.TextFormat.RichText)
+        self.text.hide()
         self.map = MapView("Map so far", self)
         self.map.hovered.connect(lambda row, column: sight.point(row, column))
         self.best = Bars("Next token", self)
         self.table = QTableWidget(0, 3, self)
-        self.table.setHorizontalHeaderLabels(["after", "would write", "then"])
+        self.table.setHorizontalHeaderLabels(["layer", "would write", "share"])
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         self.table.setAccessibleName("Logit lens")
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
@@ -69,16 +71,18 @@ class WritingPage(QWidget):
         right = QWidget(self)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(QLabel("<b>What it was picked from</b>", right))
-        column.addWidget(self.best)
-        column.addWidget(QLabel("<b>Logit lens</b>: the answer, were this the last layer", right))
-        column.addWidget(self.table, 1)
+        picked, lens = QLabel("<b>What it was picked from</b>", right), QLabel("<b>Logit lens</b>", right)
+        lens.setToolTip("The answer, were this the last layer: its state through the final norm and the head")
+        self.table.setMinimumWidth(150)
+        for widget, stretch in ((picked, 0), (self.best, 0), (lens, 0), (self.table, 1)):
+            column.addWidget(widget, stretch)
         split = QSplitter(Qt.Orientation.Horizontal, self)
         split.addWidget(self.map)
         split.addWidget(right)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
         split.setChildrenCollapsible(False)
+        split.setSizes([420, 280])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
         layout.setSpacing(SPACE_S)
@@ -100,7 +104,7 @@ class WritingPage(QWidget):
         self.stop()
         self.tokens, self._at = [], -1
         self.slider.setEnabled(False)
-        self.text.clear()
+        self.text.hide()
 
     def add(self, token: WrittenToken) -> None:
         """One more token; while it is being written the newest is shown."""
@@ -157,6 +161,7 @@ class WritingPage(QWidget):
             word = visible_word(one.text).replace("·", " ").replace("<", "&lt;")
             pieces.append(f"<b>[{word}]</b>" if i == at else word if i < at else f"<span style='color:gray'>{word}</span>")
         self.text.setText(" ".join(pieces))
+        self.text.show()
         cache = f"KV cache {size(token.cache_bytes)}" if token.cache_bytes else "no KV cache"
         if token.cache_bytes:
             exact = token.cache_bytes == token.cache_formula
@@ -173,10 +178,13 @@ class WritingPage(QWidget):
         """What each layer would answer."""
         self.table.setRowCount(len(rows))
         for i, row in enumerate(reversed(rows)):
-            second = ", ".join(f"{visible_word(g.text)} {percent(g.probability)}" for g in row.best[1:3])
-            first = f"{visible_word(row.best[0].text)}  {percent(row.best[0].probability)}"
-            for k, text in enumerate((row.layer, first, second)):
-                self.table.setItem(i, k, QTableWidgetItem(text))
+            best = row.best[0]
+            told = ", ".join(f"{visible_word(guess.text)} {percent(guess.probability)}" for guess in row.best)
+            name = "The embeddings" if row.layer == "0" else f"Layer {row.layer}"
+            for k, text in enumerate((row.layer, visible_word(best.text), percent(best.probability))):
+                item = QTableWidgetItem(text)
+                item.setToolTip(f"{name} would write: {told}")
+                self.table.setItem(i, k, item)
 
     def show_answers(self, found: LensRows) -> None:
         """The lens of a reading that nothing was written to."""

@@ -220,6 +220,9 @@ def test_the_demo_is_a_real_reading(room: AttentionRoom) -> None:
     overview = panel.sight.overview
     assert overview.kind == "causal" and len(panel.sight.thumbnails) == len(overview.heads)
     assert panel.sight.map is not None and panel.insight.products.found is not None and panel.insight.row_bars.bars()
+    panel.sight.choose(overview.heads[0])  # and can be asked on
+    room.quiet()
+    assert panel.sight.map.head == overview.heads[0] and panel.last_message is None
 
 
 def test_what_is_masked_has_no_colour_and_nought_has_one() -> None:
