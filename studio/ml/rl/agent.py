@@ -20,6 +20,9 @@ from studio.ml.rl.walk import Environment, set_stream, stream_state
 
 Table = list[list[float]]
 
+TOO_LARGE = 1e100
+"""Values from here on are growing without bound. Far below overflow, so that what is kept is still numbers."""
+
 
 class Update(NamedTuple):
     """One value that moved: new = old + step * error, error = target − old.
@@ -131,7 +134,7 @@ class Agent(ABC):
         old = table[state][action]
         error = target - old
         new = old + step * error
-        if not isfinite(new):
+        if not abs(new) < TOO_LARGE:
             raise Diverged(state, action, target)
         table[state][action] = new
         return Update(state, action, old, target, error, new, through)

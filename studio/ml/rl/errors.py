@@ -31,7 +31,7 @@ class BadPolicy(RLError):
 
 
 class Diverged(RLError):
-    """A value that would have left the numbers. It was not moved."""
+    """A value that grows without bound. It was not moved."""
 
     def __init__(self, state: int, action: int, target: float) -> None:
         super().__init__(f"The target for action {action} in state {state} is {target}: the values grow without bound. Lower the step size.")

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.ml.rl.agent import Settings
+from studio.ml.rl.agent import TOO_LARGE, Settings
 from studio.ml.rl.errors import BadSetting, Diverged
 from studio.ml.rl.exploration import EpsilonGreedy
 from studio.ml.rl.model import Array, Model, Places
@@ -82,8 +82,8 @@ class Lockstep:
             ahead = self._expected(rows, S2)
         old = self.q[rows, S, A]
         new = old + self.settings.alpha * (np.where(on, R + gamma * ahead, R) - old)
-        if not np.isfinite(new).all():
-            worst = int(np.argmin(np.isfinite(new)))
+        if not (fine := np.abs(new) < TOO_LARGE).all():
+            worst = int(fine.argmin())
             raise Diverged(int(S[worst]), int(A[worst]), float(new[worst]))
         self.q[rows, S, A] = new
         self._go_on(rows, S2, A2, R, end)
