@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from studio.engine import Engine, Progress, Snapshot
 from studio.host.commands import CommandRegistry
@@ -87,8 +89,17 @@ def writing(path, ctx):
     return path
 
 
+def once_let(gate, ctx):
+    """Counts to three, but not before it is let: a job this short may end before `submit` returns."""
+    while not gate.is_set():
+        yield Progress(0, 3, "held")
+    return (yield from counting(3, ctx))
+
+
 def test_a_task_is_followed_to_its_end(desk, qtbot):
-    desk.submit(counting, 3, "count")
+    gate = threading.Event()
+    desk.submit(once_let, gate, "count")
+    gate.set()
     qtbot.waitUntil(lambda: desk.results == [3])
     assert desk.snapshots == [0, 1, 2] and desk.shares[0] == ("waiting for the engine", 0.0)
     assert desk.counts[-1] == (0, 0) and sum(desk.counts[0]) == 1
