@@ -8,6 +8,7 @@
     td            Sarsa, QLearning, ExpectedSarsa, DoubleQ
     multistep     NStepSarsa, SarsaLambda, MonteCarlo
     dyna          DynaQ
+    kinds         all agents by name: KINDS, agent_of
     planning      evaluate, value_iteration, policy_iteration, optimum: the ground truth
     lockstep      many seeds at once, each bit for bit the run of the agent with that seed
     experiment    the same world and seeds for on-policy and off-policy: trial, gaps

@@ -143,7 +143,14 @@ class Agent(ABC):
         return not end and self.time + 1 >= self.settings.limit
 
     def _told(
-        self, state: int, action: int, reward: float, following: int, end: bool, next_action: int | None, updates: tuple[Update, ...]
+        self,
+        state: int,
+        action: int,
+        reward: float,
+        following: int,
+        end: bool,
+        next_action: int | None,
+        updates: tuple[Update, ...],
     ) -> Transition:
         """Goes on to the next state; `next_action` is None where it is yet to be chosen."""
         cut = self._cut(end)
@@ -159,16 +166,20 @@ class Agent(ABC):
     def checkpoint(self) -> dict[str, Any]:
         """All that the rest of the run depends on but settings and the world's map, as JSON."""
         fields = {name: deepcopy(getattr(self, name)) for name in self._kept}
-        return {"agent": self.name, "seed": self.seed, "random": stream_state(self._random), "world": self.world.keep(), **fields}
+        streams = {"random": stream_state(self._random), "world": self.world.keep()}
+        return {"agent": self.name, "seed": self.seed, **streams, **fields}
 
     def resume(self, kept: dict[str, Any]) -> None:
         """Goes on where `checkpoint` was taken. Raises BadCheckpoint and then leaves the agent as it was."""
         if kept.get("agent") != self.name:
-            raise BadCheckpoint(f"This is a checkpoint of {kept.get('agent')}, and the agent is {self.name}; choose the agent it was made with.")
+            made = kept.get("agent")
+            raise BadCheckpoint(f"This checkpoint was made by {made}, and the agent is {self.name}; choose that agent.")
         if missing := {"seed", "random", "world", *self._kept} - kept.keys():
-            raise BadCheckpoint(f"The checkpoint lacks {', '.join(sorted(missing))}; it may have been cut short. Take an earlier one.")
+            names = ", ".join(sorted(missing))
+            raise BadCheckpoint(f"The checkpoint lacks {names}; it may have been cut short. Take an earlier one.")
         if [len(row) for row in kept["q"]] != [self.world.actions] * self.world.states:
-            raise BadCheckpoint(f"The checkpoint is of another world; this one has {self.world.states} states and {self.world.actions} actions.")
+            size = f"{self.world.states} states and {self.world.actions} actions"
+            raise BadCheckpoint(f"The checkpoint is of another world; this one has {size}. Open the right one.")
         stream = Random()
         set_stream(stream, kept["random"])
         self.world.put_back(kept["world"])

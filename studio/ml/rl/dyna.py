@@ -19,7 +19,9 @@ class DynaQ(Agent):
     on_policy: ClassVar[bool] = False
     _kept = (*Agent._kept, "memory")
 
-    def __init__(self, world: Environment, settings: Settings | None = None, seed: int = 0, *, planning: int = 10) -> None:
+    def __init__(
+        self, world: Environment, settings: Settings | None = None, seed: int = 0, *, planning: int = 10
+    ) -> None:
         if planning < 0:
             raise BadSetting(f"The number of planning steps is 0 or more, not {planning}.")
         super().__init__(world, settings, seed)

@@ -34,7 +34,10 @@ class Diverged(RLError):
     """A value that grows without bound. It was not moved."""
 
     def __init__(self, state: int, action: int, target: float) -> None:
-        super().__init__(f"The target for action {action} in state {state} is {target}: the values grow without bound. Lower the step size.")
+        super().__init__(
+            f"The target for action {action} in state {state} is {target}: the values grow without bound. "
+            "Lower the step size."
+        )
 
 
 class NoEnd(RLError):

@@ -70,15 +70,25 @@ def behaviour_policy(q: Array, exploration: Exploration, episode: int) -> Array:
 def learnt(run: Lockstep, last: int = 100) -> Learnt:
     """Of a finished run; `last`: how many episodes count as online. Raises BadSetting where there are fewer."""
     if not 1 <= last <= run.episodes or np.isnan(run.returns[:, -last:]).any():
-        raise BadSetting(f"The last {last} episodes are asked for; the run has finished {int((~np.isnan(run.returns)).sum(axis=1).min())}.")
-    gamma, exploration = run.settings.gamma, run.settings.exploration
-    greedy = [start_value(run.model, evaluate(run.model, greedy_policy(q), gamma)) for q in run.q]
-    behaved = [start_value(run.model, evaluate(run.model, behaviour_policy(q, exploration, run.episodes), gamma)) for q in run.q]
-    return Learnt(run.rule, run.returns[:, -last:].mean(axis=1), np.array(greedy), np.array(behaved), run.returns, run.q, run.steps)
+        finished = int((~np.isnan(run.returns)).sum(axis=1).min())
+        raise BadSetting(f"The last {last} episodes are asked for, and the run has finished {finished}.")
+
+    def worth(policy: Array) -> float:
+        return start_value(run.model, evaluate(run.model, policy, run.settings.gamma))
+
+    greedy = np.array([worth(greedy_policy(q)) for q in run.q])
+    behaviour = np.array([worth(behaviour_policy(q, run.settings.exploration, run.episodes)) for q in run.q])
+    return Learnt(run.rule, run.returns[:, -last:].mean(axis=1), greedy, behaviour, run.returns, run.q, run.steps)
 
 
 def trial(
-    model: Model, rules: Iterable[Rule], seeds: Iterable[int], episodes: int = 500, settings: Settings | None = None, *, last: int = 100
+    model: Model,
+    rules: Iterable[Rule],
+    seeds: Iterable[int],
+    episodes: int = 500,
+    settings: Settings | None = None,
+    *,
+    last: int = 100,
 ) -> Iterator[tuple[Rule, Progress | Learnt]]:
     """Every rule in turn on the same seeds; (rule, progress) step by step, then (rule, learnt)."""
     shared = tuple(seeds)
@@ -90,14 +100,27 @@ def trial(
 
 
 def outcomes(
-    model: Model, rules: Iterable[Rule], seeds: Iterable[int], episodes: int = 500, settings: Settings | None = None, *, last: int = 100
+    model: Model,
+    rules: Iterable[Rule],
+    seeds: Iterable[int],
+    episodes: int = 500,
+    settings: Settings | None = None,
+    *,
+    last: int = 100,
 ) -> dict[Rule, Learnt]:
     """`trial`, run to its end."""
-    return {rule: told for rule, told in trial(model, rules, seeds, episodes, settings, last=last) if isinstance(told, Learnt)}
+    told = trial(model, rules, seeds, episodes, settings, last=last)
+    return {rule: what for rule, what in told if isinstance(what, Learnt)}
 
 
 def gaps(
-    model: Model, epsilons: Iterable[float], seeds: Iterable[int], episodes: int = 500, settings: Settings | None = None, *, last: int = 100
+    model: Model,
+    epsilons: Iterable[float],
+    seeds: Iterable[int],
+    episodes: int = 500,
+    settings: Settings | None = None,
+    *,
+    last: int = 100,
 ) -> Iterator[Gap]:
     """How far Sarsa and Q-learning are apart at each ε, measured: at ε → 0 they should not be."""
     shared, base = tuple(seeds), settings or Settings()

@@ -27,7 +27,8 @@ class GridWorld:
     walls: cells nobody enters. cliffs: entering costs `cliff_reward` and puts the agent back at the start. holes and
     goals: the episode ends. rewards: (cell, reward) pairs in place of `step_reward`. wind: cells pushed upwards in each
     column (negative: downwards), added to the move made from there as in Sutton and Barto, example 6.5; only the cell
-    where a move comes to rest counts. slip: probability of going sideways, half to each side. moves: what action k does.
+    where a move comes to rest counts. slip: probability of going sideways, half to each side. moves: what action k
+    does.
     """
 
     rows: int
@@ -47,7 +48,8 @@ class GridWorld:
     def __post_init__(self) -> None:
         if self.rows < 1 or self.columns < 1:
             raise BadWorld("A grid needs at least one row and one column.")
-        kinds = {"start": frozenset({self.start}), "goal": self.goals, "wall": self.walls, "cliff": self.cliffs, "hole": self.holes}
+        kinds = {"goal": self.goals, "wall": self.walls, "cliff": self.cliffs, "hole": self.holes}
+        kinds["start"] = frozenset({self.start})
         taken: dict[Cell, str] = {}
         for kind, cells in kinds.items():
             for cell in cells:
@@ -61,7 +63,7 @@ class GridWorld:
         self._finite(self.step_reward, "The reward of a step")
         self._finite(self.cliff_reward, "The reward of the cliff")
         if len(self.wind) not in (0, self.columns):
-            raise BadWorld(f"Wind needs one number for each of the {self.columns} columns, or none; it has {len(self.wind)}.")
+            raise BadWorld(f"Wind is a number for each of the {self.columns} columns, or none, not {len(self.wind)}.")
         if not 0 <= self.slip <= 1:
             raise BadWorld(f"Slip is a probability from 0 to 1, not {self.slip}.")
         if sorted(self.moves) != sorted(STEPS):
@@ -101,7 +103,7 @@ class GridWorld:
         return next((mark for mark, kind in _MARKS.items() if cell in getattr(self, kind)), ".")
 
     def put(self, cell: Cell, mark: str) -> GridWorld:
-        """The same world with S, G, #, C, H or . on a cell. Raises BadWorld, also where it would take the start away."""
+        """The same world with S, G, #, C, H or . on a cell. Raises BadWorld where it would take the start away."""
         self._inside(cell)
         if mark not in {*_MARKS, "S", "."}:
             raise BadWorld(f"Cells hold S G # C H or a full stop, not {mark!r}.")
@@ -133,7 +135,8 @@ class GridWorld:
         """The exact transition table. Goals and holes only lead to themselves; what they hold is never used."""
         cells = [(r, c) for r in range(self.rows) for c in range(self.columns)]
         rewards = dict(self.rewards)
-        return Model(tuple(tuple(self._outcomes(cell, move, rewards) for move in self.moves) for cell in cells), ((1.0, self.state(self.start)),))
+        table = tuple(tuple(self._outcomes(cell, move, rewards) for move in self.moves) for cell in cells)
+        return Model(table, ((1.0, self.state(self.start)),))
 
     def _outcomes(self, cell: Cell, move: str, rewards: dict[Cell, float]) -> tuple[Outcome, ...]:
         if cell in self.goals or cell in self.holes:
@@ -145,7 +148,8 @@ class GridWorld:
     def _entered(self, probability: float, cell: Cell, rewards: dict[Cell, float]) -> Outcome:
         if cell in self.cliffs:
             return Outcome(probability, self.state(self.start), rewards.get(cell, self.cliff_reward), False)
-        return Outcome(probability, self.state(cell), rewards.get(cell, self.step_reward), cell in self.goals or cell in self.holes)
+        ends = cell in self.goals or cell in self.holes
+        return Outcome(probability, self.state(cell), rewards.get(cell, self.step_reward), ends)
 
     def _rest(self, cell: Cell, move: str) -> Cell:
         """Where a move and the wind come to rest: sideways first, then up or down cell by cell."""
@@ -163,19 +167,23 @@ class GridWorld:
 
 
 def cliff(*, slip: float = 0.0) -> GridWorld:
-    """Cliff walking, 4 x 12 (Sutton and Barto, example 6.6; Gymnasium's CliffWalking-v1; slip 2/3: the slippery one)."""
+    """Cliff walking, 4 x 12 (Sutton and Barto, example 6.6; Gymnasium's CliffWalking-v1; its slippery one: 2/3)."""
     return GridWorld.drawn("............\n............\n............\nSCCCCCCCCCCG", slip=slip)
 
 
 def frozen_lake(size: int = 4, *, success: float = 1 / 3) -> GridWorld:
-    """Gymnasium's FrozenLake-v1, 4 x 4 or 8 x 8: a reward of 1 at the goal. success: how often a move goes where meant."""
+    """Gymnasium's FrozenLake-v1, 4 x 4 or 8 x 8: a reward of 1 at the goal.
+
+    success: probability that a move goes where it was meant to.
+    """
     maps = {
         4: "S... .H.H ...H H..G",
         8: "S....... ........ ...H.... .....H.. ...H.... .HH...H. .H..H.H. ...H...G",
     }
     if size not in maps:
         raise BadWorld(f"The frozen lakes are 4 or 8 cells wide, not {size}; draw your own with GridWorld.drawn.")
-    return GridWorld.drawn(maps[size], slip=1 - success, step_reward=0.0, rewards=(((size - 1, size - 1), 1.0),), moves="LDRU")
+    goal = (((size - 1, size - 1), 1.0),)
+    return GridWorld.drawn(maps[size], slip=1 - success, step_reward=0.0, rewards=goal, moves="LDRU")
 
 
 def windy() -> GridWorld:

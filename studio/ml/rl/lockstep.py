@@ -6,19 +6,20 @@ the same order, and the same arithmetic. Exploration is ε-greedy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studio.ml.rl.agent import TOO_LARGE, Settings
-from studio.ml.rl.errors import BadSetting, Diverged
+from studio.ml.rl.errors import BadCheckpoint, BadSetting, Diverged
 from studio.ml.rl.exploration import EpsilonGreedy
 from studio.ml.rl.model import Array, Model, Places
 
 Rule = Literal["sarsa", "q_learning", "expected_sarsa"]
+_KEPT = ("q", "returns", "lengths", "_episode", "_time", "_total", "_state", "_action")
 
 
 class Progress(NamedTuple):
@@ -35,11 +36,14 @@ class Lockstep:
     q: [N, S, A]. returns, lengths: [N, episodes], nan and 0 where not yet finished.
     """
 
-    def __init__(self, model: Model, rule: Rule, seeds: Iterable[int], episodes: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self, model: Model, rule: Rule, seeds: Iterable[int], episodes: int, settings: Settings | None = None
+    ) -> None:
         self.model, self.rule, self.settings = model, rule, settings or Settings()
         self.seeds = tuple(seeds)
         if rule not in get_args(Rule):
-            raise BadSetting(f"Seeds in step learn by {', '.join(get_args(Rule))}, not {rule}; run that agent seed by seed.")
+            known = ", ".join(get_args(Rule))
+            raise BadSetting(f"Seeds in step learn by {known}, not {rule}; run that agent seed by seed.")
         if not isinstance(self.settings.exploration, EpsilonGreedy):
             raise BadSetting("Seeds in step explore ε-greedily only; run this agent seed by seed.")
         if not self.seeds or episodes < 1:
@@ -65,6 +69,25 @@ class Lockstep:
         while len(self._rows):
             self.step()
             yield Progress(self.steps, int(self._episode.min()), len(self._rows))
+
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """All that the rest of the run depends on but model and settings, as arrays for `np.savez`."""
+        # Only uniform draws are made, so a stream's version and its spare Gaussian never change.
+        streams = [[stream.getstate()[1] for stream in streams] for streams in (self._agents, self._worlds)]
+        return {name: getattr(self, name).copy() for name in _KEPT} | {"streams": np.array(streams, dtype=np.uint32)}
+
+    def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on where `checkpoint` was taken. Raises BadCheckpoint and then leaves the run as it was."""
+        now = self.checkpoint()
+        if kept.keys() != now.keys() or any(kept[name].shape != now[name].shape for name in now):
+            raise BadCheckpoint("This checkpoint is of another run: its seeds, episodes or world differ. Open its own.")
+        for name in _KEPT:
+            setattr(self, name, kept[name].copy())
+        for streams, states in zip((self._agents, self._worlds), kept["streams"].tolist(), strict=True):
+            for stream, state in zip(streams, states, strict=True):
+                stream.setstate((3, tuple(state), None))
+        self.steps = int(self.lengths.sum() + self._time.sum())
+        self._rows = np.flatnonzero(self._episode < self.episodes)
 
     def step(self) -> None:
         rows, gamma = self._rows, self.settings.gamma
@@ -113,7 +136,7 @@ class Lockstep:
 
     def _move(self, rows: Places, S: Places, A: Places) -> tuple[Places, Array, NDArray[np.bool_]]:
         sums, following, reward, end = self._ways
-        k = np.zeros(len(rows), dtype=np.int64) if self.model.certain else _place(sums[S, A], _draws(self._worlds, rows))
+        k = np.zeros_like(rows) if self.model.certain else _place(sums[S, A], _draws(self._worlds, rows))
         return following[S, A, k], reward[S, A, k], end[S, A, k]
 
     def _choose(self, rows: Places, states: Places) -> Places:
@@ -123,8 +146,10 @@ class Lockstep:
         best = q == q.max(axis=1, keepdims=True)
         ties = best.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            explored = np.minimum(np.where(u < epsilon, u / epsilon * actions, 0.0).astype(np.int64), actions - 1)
-            place = np.minimum(np.where(u < epsilon, 0.0, (u - epsilon) / (1 - epsilon) * ties).astype(np.int64), ties - 1)
+            among = np.where(u < epsilon, u / epsilon * actions, 0.0)
+            place = np.where(u < epsilon, 0.0, (u - epsilon) / (1 - epsilon) * ties)
+        explored = np.minimum(among.astype(np.int64), actions - 1)
+        place = np.minimum(place.astype(np.int64), ties - 1)
         exploited = (best.cumsum(axis=1) > place[:, None]).argmax(axis=1)
         chosen: Places = np.where(u < epsilon, explored, exploited)
         return chosen
@@ -139,7 +164,7 @@ class Lockstep:
 
 
 def _ways(model: Model) -> tuple[Array, Places, Array, NDArray[np.bool_]]:
-    """Sums of probabilities, next states, rewards and ends, [S, A, K]. Where nothing follows, no draw passes the sum."""
+    """Sums of probabilities, next states, rewards and ends, [S, A, K]."""
     m = model.arrays
     reward = np.zeros(m.probability.shape)
     for s, row in enumerate(model.table):

@@ -19,6 +19,7 @@ from studio.ml.rl.errors import BadWorld
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
+Follows = tuple[float, int, float, bool]
 
 _EXACT = 1e-9
 """How far probabilities may sum from one."""
@@ -57,7 +58,7 @@ class Model:
             raise BadWorld("A world needs at least one state and one action.")
         for s, row in enumerate(self.table):
             if len(row) != self.actions:
-                raise BadWorld(f"State {s} has {len(row)} actions and state 0 has {self.actions}; every state needs the same.")
+                raise BadWorld(f"State {s} has {len(row)} actions and state 0 {self.actions}; all need the same.")
             for a, outcomes in enumerate(row):
                 self._check(f"Action {a} in state {s}", [o.probability for o in outcomes], [o.state for o in outcomes])
                 if not all(isfinite(o.reward) for o in outcomes):
@@ -71,12 +72,13 @@ class Model:
             raise BadWorld(f"{what} leads to a state outside 0 to {self.states - 1}.")
 
     @classmethod
-    def of(cls, table: Mapping[int, Mapping[int, Sequence[tuple[float, int, float, bool]]]], starts: Sequence[float]) -> Model:
+    def of(cls, table: Mapping[int, Mapping[int, Sequence[Follows]]], starts: Sequence[float]) -> Model:
         """From Gymnasium's `env.unwrapped.P` and `env.unwrapped.initial_state_distrib`."""
-        rows = tuple(
-            tuple(tuple(Outcome(float(p), int(s2), float(r), bool(end)) for p, s2, r, end in table[s][a]) for a in range(len(table[s])))
-            for s in range(len(table))
-        )
+
+        def outcomes(follows: Sequence[Follows]) -> tuple[Outcome, ...]:
+            return tuple(Outcome(float(p), int(s2), float(r), bool(end)) for p, s2, r, end in follows)
+
+        rows = tuple(tuple(outcomes(table[s][a]) for a in range(len(table[s]))) for s in range(len(table)))
         return cls(rows, tuple((float(p), s) for s, p in enumerate(starts) if p > 0))
 
     @property

@@ -58,7 +58,13 @@ class SarsaLambda(Agent):
     _kept = (*Agent._kept, "traces")
 
     def __init__(
-        self, world: Environment, settings: Settings | None = None, seed: int = 0, *, decay: float = 0.9, trace: Trace = "replacing"
+        self,
+        world: Environment,
+        settings: Settings | None = None,
+        seed: int = 0,
+        *,
+        decay: float = 0.9,
+        trace: Trace = "replacing",
     ) -> None:
         if not 0 <= decay <= 1:
             raise BadSetting(f"λ is from 0 to 1, not {decay}.")
@@ -111,7 +117,9 @@ class MonteCarlo(Agent):
     on_policy: ClassVar[bool] = True
     _kept = (*Agent._kept, "path", "counts")
 
-    def __init__(self, world: Environment, settings: Settings | None = None, seed: int = 0, *, average: bool = True) -> None:
+    def __init__(
+        self, world: Environment, settings: Settings | None = None, seed: int = 0, *, average: bool = True
+    ) -> None:
         super().__init__(world, settings, seed)
         self.average = average
         self.path: list[tuple[int, int, float]] = []

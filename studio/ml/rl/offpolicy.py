@@ -57,12 +57,12 @@ class Judge:
     def __post_init__(self) -> None:
         pi, b = np.asarray(self.target, dtype=np.float64), np.asarray(self.behaviour, dtype=np.float64)
         if pi.shape != b.shape or pi.ndim != 2:
-            raise BadPolicy(f"Both policies need the same states and actions; they have shapes {pi.shape} and {b.shape}.")
+            raise BadPolicy(f"Both policies need the same states and actions, not shapes {pi.shape} and {b.shape}.")
         if uncovered := np.argwhere((pi > 0) & (b <= 0)).tolist():
             s, a = uncovered[0]
             raise BadPolicy(
-                f"The target policy takes action {a} in state {s}, which the behaviour never does: no number of episodes can "
-                "tell its worth. Let the behaviour explore."
+                f"The target policy takes action {a} in state {s}, which the behaviour never does: no number of "
+                "episodes can tell its worth. Let the behaviour explore."
             )
         self._pi, self._b = pi.tolist(), b.tolist()
 
@@ -102,7 +102,10 @@ def episodes(model: Model, policy: ArrayLike, seed: int = 0, *, limit: int = 100
         state, end = walk.reset(), False
         while not end:
             if len(path) == limit:
-                raise NoEnd(f"An episode of the behaviour policy was still going after {limit} steps. Let it explore more, or allow more steps.")
+                raise NoEnd(
+                    f"An episode of the behaviour policy was still going after {limit} steps. "
+                    "Let it explore more, or allow more steps."
+                )
             action = pick(rows[state], stream.random())
             following, reward, end = walk.step(action)
             path.append((state, action, reward))
@@ -110,7 +113,15 @@ def episodes(model: Model, policy: ArrayLike, seed: int = 0, *, limit: int = 100
         yield path
 
 
-def judged(model: Model, target: ArrayLike, behaviour: ArrayLike, seed: int = 0, *, gamma: float = 1.0, limit: int = 100_000) -> Iterator[Estimate]:
+def judged(
+    model: Model,
+    target: ArrayLike,
+    behaviour: ArrayLike,
+    seed: int = 0,
+    *,
+    gamma: float = 1.0,
+    limit: int = 100_000,
+) -> Iterator[Estimate]:
     """One estimate an episode of the behaviour, without end. Raises BadPolicy, NoEnd."""
     judge = Judge(target, behaviour, gamma)
     for path in episodes(model, behaviour, seed, limit=limit):
@@ -118,6 +129,6 @@ def judged(model: Model, target: ArrayLike, behaviour: ArrayLike, seed: int = 0,
 
 
 def exactly(model: Model, target: ArrayLike, gamma: float = 1.0) -> float:
-    """What the estimates should come to: the exact value of the start under the target policy. nan where it may not end."""
+    """What the estimates should come to: the target policy's exact value of the start. nan where it may not end."""
     policy: Array = np.asarray(target, dtype=np.float64)
     return start_value(model, evaluate(model, policy, gamma))

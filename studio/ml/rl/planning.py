@@ -77,7 +77,9 @@ def start_value(model: Model, V: Array) -> float:
     return float(sum(p * V[s] for p, s in model.starts if p > 0))
 
 
-def value_iteration(model: Model, gamma: float = 1.0, *, tolerance: float = 1e-10, sweeps: int = 100_000) -> Iterator[Sweep]:
+def value_iteration(
+    model: Model, gamma: float = 1.0, *, tolerance: float = 1e-10, sweeps: int = 100_000
+) -> Iterator[Sweep]:
     """V ← max_a Q(·, a) from zero, until no value moves by more than `tolerance`."""
     _discount(gamma)
     hopeless = np.zeros(model.states, dtype=bool) if gamma < 1 else ~_can_make_sure(model)[0]
@@ -114,8 +116,12 @@ def policy_iteration(model: Model, gamma: float = 1.0) -> Iterator[Improvement]:
 
 def _policy(model: Model, policy: ArrayLike) -> Array:
     pi = np.asarray(policy, dtype=np.float64)
-    if pi.shape != (model.states, model.actions) or not (pi >= 0).all() or not np.allclose(pi.sum(axis=1), 1, atol=1e-8):
-        raise BadPolicy(f"A policy is {model.states} rows of {model.actions} probabilities that sum to 1; this one has shape {pi.shape}.")
+    shape = (model.states, model.actions)
+    if pi.shape != shape or not (pi >= 0).all() or not np.allclose(pi.sum(axis=1), 1, atol=1e-8):
+        raise BadPolicy(
+            f"A policy is {model.states} rows of {model.actions} probabilities that sum to 1; "
+            f"this one has shape {pi.shape}."
+        )
     return pi
 
 
@@ -170,7 +176,7 @@ def _edges(model: Model, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _way_out(model: Model) -> NDArray[np.int64]:
-    """A policy that ends from wherever one can: each state takes a safe action that may come one step nearer to an end."""
+    """A policy that ends from wherever one can: every action is safe and may come one step nearer to an end."""
     m, safe = model.arrays, _can_make_sure(model)[1]
     policy = np.zeros(model.states, dtype=np.int64)
     done = np.zeros(model.states, dtype=bool)

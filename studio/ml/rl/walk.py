@@ -1,4 +1,4 @@
-"""Worlds as an agent meets them: reset and step, and nothing else. A Gymnasium environment fits behind the same door."""
+"""Worlds as an agent meets them: reset and step. A Gymnasium environment fits behind the same door."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def set_stream(stream: Random, state: list[Any]) -> None:
         version, numbers, spare = state
         stream.setstate((version, tuple(numbers), spare))
     except (TypeError, ValueError) as error:
-        raise BadCheckpoint(f"The random stream of this checkpoint cannot be read ({error}); start the run again from its seed.") from error
+        raise BadCheckpoint(
+            f"The random stream of this checkpoint cannot be read ({error}); start the run again from its seed."
+        ) from error
 
 
 class Walk:
@@ -70,8 +72,8 @@ class Walk:
         """Goes on from the same state in an edited world. Raises BadWorld where states or actions differ in number."""
         if (model.states, model.actions) != (self.states, self.actions):
             raise BadWorld(
-                f"The edited world has {model.states} states and {model.actions} actions, this one {self.states} and {self.actions}; "
-                "start a new run in it."
+                f"The edited world has {model.states} states and {model.actions} actions, "
+                f"this one {self.states} and {self.actions}; start a new run in it."
             )
         self._take(model)
 
@@ -82,7 +84,8 @@ class Walk:
         if seed is not None:
             self._random.seed(f"world {seed}")
         starts = self._model.starts
-        self.state = starts[0][1] if len(starts) == 1 else starts[pick([p for p, _ in starts], self._random.random())][1]
+        place = 0 if len(starts) == 1 else pick([p for p, _ in starts], self._random.random())
+        self.state = starts[place][1]
         return self.state
 
     def step(self, action: int) -> tuple[int, float, bool]:
@@ -99,9 +102,11 @@ class Walk:
     def put_back(self, kept: dict[str, Any]) -> None:
         state = kept.get("state")
         if not isinstance(state, int) or not 0 <= state < self.states:
-            raise BadCheckpoint(f"The checkpoint stands in state {state}, which this world does not have; open the world it was made in.")
-        self.state = state
+            raise BadCheckpoint(
+                f"The checkpoint stands in state {state}, which this world lacks; open the world it was made in."
+            )
         set_stream(self._random, kept.get("random", []))
+        self.state = state
 
 
 def pick(probabilities: list[float], u: float) -> int:

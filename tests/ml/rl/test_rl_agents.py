@@ -17,13 +17,14 @@ from studio.ml.rl.dyna import DynaQ
 from studio.ml.rl.errors import BadCheckpoint, BadSetting, Diverged
 from studio.ml.rl.exploration import Constant, EpsilonGreedy, Linear, Softmax, greedy
 from studio.ml.rl.grid import GridWorld, cliff, frozen_lake
+from studio.ml.rl.kinds import KINDS, agent_of
 from studio.ml.rl.model import Model, Outcome
 from studio.ml.rl.multistep import MonteCarlo, NStepSarsa, SarsaLambda
 from studio.ml.rl.planning import action_values, evaluate, optimum
 from studio.ml.rl.td import DoubleQ, ExpectedSarsa, QLearning, Sarsa
 from studio.ml.rl.walk import Walk
 
-AGENTS: list[type[Agent]] = [Sarsa, ExpectedSarsa, QLearning, DoubleQ, NStepSarsa, SarsaLambda, DynaQ, MonteCarlo]
+AGENTS = list(KINDS.values())
 ON, STAY = 0, 1
 CHAIN = Model(
     (
@@ -98,7 +99,8 @@ def test_n_step_sarsa_by_hand() -> None:
     first, second, last = take(agent, 3)
     assert first.updates == ()
     assert second.updates[0] == pytest.approx((0, STAY, 2.0, -2 + 0.9 * (1 + 0.9 * 3), -0.67, 1.665, ON))
-    assert [u[:6] for u in last.updates] == [pytest.approx((0, ON, 1.0, 10.0, 9.0, 5.5)), pytest.approx((1, ON, 3.0, 10.0, 7.0, 6.5))]
+    assert last.updates[0][:6] == pytest.approx((0, ON, 1.0, 10.0, 9.0, 5.5))
+    assert last.updates[1][:6] == pytest.approx((1, ON, 3.0, 10.0, 7.0, 6.5)) and len(last.updates) == 2
 
 
 def test_sarsa_lambda_by_hand() -> None:
@@ -228,9 +230,13 @@ def test_checkpoints_of_something_else_are_refused_and_change_nothing() -> None:
     take(agent, 10)
     before = json.dumps(agent.checkpoint())
     kept = agent.checkpoint()
-    lake = Sarsa(Walk(frozen_lake().model)).checkpoint()
-    broken = {**kept, "random": ["nothing"]}
-    for bad, says in [(QLearning(Walk(cliff().model)).checkpoint(), "q_learning"), (lake, "another world"), ({"agent": "sarsa"}, "lacks"), (broken, "stream")]:
+    bads = {
+        "q_learning": QLearning(Walk(cliff().model)).checkpoint(),
+        "another world": Sarsa(Walk(frozen_lake().model)).checkpoint(),
+        "lacks": {"agent": "sarsa"},
+        "stream": {**kept, "random": ["nothing"]},
+    }
+    for says, bad in bads.items():
         with pytest.raises(BadCheckpoint, match=says):
             agent.resume(bad)
         assert json.dumps(agent.checkpoint()) == before
@@ -263,6 +269,14 @@ def test_settings_and_the_world_may_change_between_steps() -> None:
     assert [told.total for told in take(agent, 200) if told.last][-1] == -11
 
 
+def test_agents_by_name() -> None:
+    assert set(KINDS) == {
+        "sarsa", "expected_sarsa", "q_learning", "double_q", "n_step_sarsa", "sarsa_lambda", "dyna_q", "monte_carlo",
+    }  # fmt: skip
+    agent = agent_of("n_step_sarsa", Walk(CHAIN), seed=4, n=3)
+    assert isinstance(agent, NStepSarsa) and (agent.n, agent.seed) == (3, 4)
+
+
 def test_traces_that_grow_without_bound_are_told() -> None:
     settings = Settings(alpha=1.0, exploration=EpsilonGreedy(Constant(1.0)))
     agent = SarsaLambda(Walk(cliff().model), settings, decay=1.0, trace="accumulating")
@@ -274,11 +288,19 @@ def test_traces_that_grow_without_bound_are_told() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Settings(alpha=0.0), lambda: Settings(alpha=1.5), lambda: Settings(gamma=-0.1), lambda: Settings(limit=0),
-        lambda: Settings(initial=float("nan")), lambda: on_the_chain(NStepSarsa, [], n=0), lambda: on_the_chain(SarsaLambda, [], decay=2.0),
-        lambda: on_the_chain(SarsaLambda, [], trace="other"), lambda: on_the_chain(DynaQ, [], planning=-1),
+        lambda: Settings(alpha=0.0),
+        lambda: Settings(alpha=1.5),
+        lambda: Settings(gamma=-0.1),
+        lambda: Settings(limit=0),
+        lambda: Settings(initial=float("nan")),
+        lambda: on_the_chain(NStepSarsa, [], n=0),
+        lambda: on_the_chain(SarsaLambda, [], decay=2.0),
+        lambda: on_the_chain(SarsaLambda, [], trace="other"),
+        lambda: on_the_chain(DynaQ, [], planning=-1),
+        lambda: agent_of("sarsa", Walk(CHAIN), n=3),
+        lambda: agent_of("deep_q", Walk(CHAIN)),
     ],
-)  # fmt: skip
+)
 def test_settings_out_of_range_are_refused(make: Any) -> None:
     with pytest.raises(BadSetting):
         make()

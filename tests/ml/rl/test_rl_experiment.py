@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import numpy as np
 import pytest
 
 from studio.ml.rl.agent import Agent, Settings
-from studio.ml.rl.errors import BadSetting
+from studio.ml.rl.errors import BadCheckpoint, BadSetting
 from studio.ml.rl.experiment import Learnt, Mean, gaps, learnt, outcomes, trial
 from studio.ml.rl.exploration import Constant, EpsilonGreedy, Linear, Softmax
 from studio.ml.rl.grid import GridWorld, cliff, frozen_lake, windy
@@ -81,6 +82,27 @@ def test_without_exploration_both_are_the_same() -> None:
     assert abs(none.difference.mean) <= 3 * none.difference.error + 1e-9 and none.sarsa.mean == -13
 
 
+@pytest.mark.parametrize("rule", AGENTS)
+def test_seeds_resumed_in_step_go_on_as_they_would_have(rule: Rule) -> None:
+    settings = Settings(limit=60)
+    run, resumed = (Lockstep(frozen_lake().model, rule, range(5), 12, settings) for _ in range(2))
+    for _ in range(150):
+        run.step()
+    file = io.BytesIO()
+    np.savez(file, **run.checkpoint())
+    file.seek(0)
+    with np.load(file) as kept:
+        resumed.resume(dict(kept))
+    for told, again in zip(run, resumed, strict=True):
+        assert told == again
+    np.testing.assert_array_equal(run.returns, resumed.returns)
+    np.testing.assert_array_equal(run.q, resumed.q)
+    with pytest.raises(BadCheckpoint, match="another run"):
+        Lockstep(frozen_lake().model, rule, range(4), 12, settings).resume(run.checkpoint())
+    with pytest.raises(BadCheckpoint, match="another run"):
+        run.resume({})
+
+
 def test_a_trial_tells_its_way() -> None:
     told = list(trial(cliff().model, ("sarsa", "q_learning"), range(3), 20, last=5))
     ends = [(rule, what) for rule, what in told if isinstance(what, Learnt)]
@@ -108,7 +130,7 @@ def test_questions_without_an_answer_are_refused() -> None:
 
 
 def test_agents_are_fast_enough_to_be_slowed_down() -> None:
-    """The floor is far below what is measured (0.4 million updates a second, 0.8 million in step): loaded machines too."""
+    """The floors are far below what is measured (0.4 million updates a second, 0.8 million in step)."""
     agent = QLearning(Walk(cliff().model))
     began = time.process_time()
     for _ in range(20_000):

@@ -35,7 +35,7 @@ def test_the_shares_of_softmax() -> None:
     assert Softmax(Constant(1e-3)).probabilities([0.0, -1e6], 0) == [1, 0]
 
 
-POLICIES = [EpsilonGreedy(Constant(0.3)), EpsilonGreedy(Constant(1.0)), greedy(), Softmax(Constant(0.8)), Softmax(Constant(0.0))]
+POLICIES = [*(EpsilonGreedy(Constant(e)) for e in (0.0, 0.3, 1.0)), *(Softmax(Constant(t)) for t in (0.0, 0.8))]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -46,16 +46,30 @@ def test_evenly_spread_draws_choose_by_the_shares(policy: Exploration) -> None:
         assert abs(seen[action] / count - share) < 3 / count * len(q)
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6), st.floats(0, 1), st.floats(0, 1, exclude_max=True), st.floats(0, 3))
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6),
+    st.floats(0, 1),
+    st.floats(0, 1, exclude_max=True),
+    st.floats(0, 3),
+)
 def test_any_values_give_a_policy(q: list[float], epsilon: float, u: float, temperature: float) -> None:
     for policy in (EpsilonGreedy(Constant(epsilon)), Softmax(Constant(temperature))):
         shares = policy.probabilities(q, 0)
         assert math.isclose(sum(shares), 1, abs_tol=1e-9) and min(shares) >= 0
         assert shares[policy.choose(q, 0, u)] > 0
-        assert policy.expectation(q, 0) == pytest.approx(sum(p * v for p, v in zip(shares, q, strict=True)), rel=1e-9, abs=1e-6)
+        assert policy.expectation(q, 0) == pytest.approx(np.dot(shares, q), rel=1e-9, abs=1e-6)
 
 
-@pytest.mark.parametrize("make", [lambda: Constant(-0.1), lambda: Constant(math.nan), lambda: Linear(1, 0, 0), lambda: Halving(1, 0, 0), lambda: Harmonic(-1)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Constant(-0.1),
+        lambda: Constant(math.nan),
+        lambda: Linear(1, 0, 0),
+        lambda: Halving(1, 0, 0),
+        lambda: Harmonic(-1),
+    ],
+)
 def test_bad_schedules_are_refused(make: object) -> None:
     with pytest.raises(BadSetting):
         make()  # type: ignore[operator]

@@ -23,7 +23,8 @@ def test_estimates_by_hand() -> None:
     assert first.ratio == pytest.approx(1.8 * 0.2) and first.value == 4.0
     assert first[3:7] == pytest.approx((1.44, 4.0, 2 * 1.8 + 0.5 * 4 * 0.36, 1.0)) and np.isnan(first.error)
     second = judge.hear([(0, 0, 1.0)])
-    assert second.ordinary == pytest.approx((1.44 + 1.8) / 2) and second.weighted == pytest.approx((1.44 + 1.8) / (0.36 + 1.8))
+    assert second.ordinary == pytest.approx((1.44 + 1.8) / 2)
+    assert second.weighted == pytest.approx((1.44 + 1.8) / (0.36 + 1.8))
     assert second.effective == pytest.approx((0.36 + 1.8) ** 2 / (0.36**2 + 1.8**2))
     assert second.error == pytest.approx(np.std([1.44, 1.8], ddof=1) / 2**0.5)
 
@@ -31,7 +32,8 @@ def test_estimates_by_hand() -> None:
 def test_estimates_come_to_the_exact_value() -> None:
     """γ = 0.9 over many runs: ordinary and per-decision within their noise, weighted near."""
     model, exact = MODEL, exactly(MODEL, TARGET, 0.9)
-    short = [list(islice(judged(model, TARGET, 0.5 * BEHAVIOUR + 0.5 * TARGET, seed, gamma=0.9), 150))[-1] for seed in range(60)]
+    nearer = 0.5 * BEHAVIOUR + 0.5 * TARGET
+    short = [list(islice(judged(model, TARGET, nearer, seed, gamma=0.9), 150))[-1] for seed in range(60)]
     for values in ([e.ordinary for e in short], [e.per_decision for e in short]):
         assert abs(np.mean(values) - exact) < 4 * np.std(values) / 60**0.5
     weighted = np.array([e.weighted for e in short])
@@ -49,7 +51,7 @@ def test_one_policy_judging_itself_is_the_plain_mean() -> None:
 
 
 def test_the_books_infinite_variance() -> None:
-    """Sutton and Barto, example 5.5: the value is 1; the weighted estimate is exactly that, the ordinary one wanders."""
+    """Sutton and Barto, example 5.5: the value is 1; the weighted estimate is just that, the ordinary one wanders."""
     left = (Outcome(0.9, 0, 0.0, False), Outcome(0.1, 0, 1.0, True))
     model = Model(((left, (Outcome(1.0, 0, 0.0, True),)),))
     assert exactly(model, [[1.0, 0.0]]) == pytest.approx(1)

@@ -10,7 +10,15 @@ from studio.ml.rl.errors import BadPolicy, BadSetting
 from studio.ml.rl.grid import GridWorld, cliff, frozen_lake, windy
 from studio.ml.rl.model import Model, Outcome
 from studio.ml.rl.offpolicy import episodes
-from studio.ml.rl.planning import action_values, evaluate, greedy_policy, optimum, policy_iteration, start_value, value_iteration
+from studio.ml.rl.planning import (
+    action_values,
+    evaluate,
+    greedy_policy,
+    optimum,
+    policy_iteration,
+    start_value,
+    value_iteration,
+)
 
 
 def best_values_by_linear_programme(model: Model, gamma: float) -> np.ndarray:
@@ -28,7 +36,14 @@ def best_values_by_linear_programme(model: Model, gamma: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("world", "gamma"), [(cliff(), 0.95), (cliff(slip=0.3), 0.9), (frozen_lake(), 0.99), (windy(), 0.9), (GridWorld.drawn("S.#G ..C.", slip=0.1), 0.8)]
+    ("world", "gamma"),
+    [
+        (cliff(), 0.95),
+        (cliff(slip=0.3), 0.9),
+        (frozen_lake(), 0.99),
+        (windy(), 0.9),
+        (GridWorld.drawn("S.#G ..C.", slip=0.1), 0.8),
+    ],
 )
 def test_all_three_ways_to_the_best_values_agree(world: GridWorld, gamma: float) -> None:
     V, Q = optimum(world.model, gamma, tolerance=1e-13)
