@@ -128,6 +128,7 @@ class Card(QFrame):
         self._times.setProperty("tone", "faint")
         self.kind = QComboBox(self)
         self.kind.setAccessibleName("Kernel of this block")
+        self.kind.setMaxVisibleItems(16)
         for name in tree.kinds():
             self.kind.addItem(KERNEL_WORDS[name].title, name)
             self.kind.setItemData(self.kind.count() - 1, KERNEL_WORDS[name].meaning, Qt.ItemDataRole.ToolTipRole)

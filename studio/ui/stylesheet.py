@@ -57,7 +57,8 @@ QAbstractSpinBox::up-button { subcontrol-position: top right; } QAbstractSpinBox
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: $hover; }
 QAbstractSpinBox::up-arrow { image: url($icons/up.svg); width: 12px; height: 12px; }
 QAbstractSpinBox::down-arrow { image: url($icons/down.svg); width: 12px; height: 12px; }
-QComboBox::drop-down { border: none; width: 24px; } QComboBox::down-arrow { image: url($icons/down.svg); width: 14px; height: 14px; }
+QComboBox { combobox-popup: 0; } QComboBox QAbstractItemView::item { min-height: 24px; padding: 0 4px; }
+QComboBox QAbstractItemView::item:selected { background: $accent_soft; color: $text; } QComboBox::drop-down { border: none; width: 24px; } QComboBox::down-arrow { image: url($icons/down.svg); width: 14px; height: 14px; }
 QComboBox QAbstractItemView, QAbstractItemView[role="popup"] { background: $raised; color: $text; border: 1px solid $border_strong; padding: 4px;
   selection-background-color: $accent_soft; selection-color: $text; }
 
