@@ -46,7 +46,7 @@ class Insight(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addWidget(self.formula)
         inner.addWidget(self.products)
-        zones.add_insight("Why: q·k, dimension by dimension", why)
+        zones.add_insight("Why: q·k by dimension", why)
         self._column_section = zones.add_insight("Who looks at the token", self.column_bars)
         self.head_facts = Facts(zones)
         zones.add_insight("This head", self.head_facts)
