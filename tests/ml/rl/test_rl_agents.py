@@ -215,10 +215,11 @@ def test_equal_seeds_are_equal_runs_and_watching_changes_nothing(kind: type[Agen
 @pytest.mark.parametrize("exploration", [EpsilonGreedy(Constant(0.3)), Softmax(Constant(0.5))])
 def test_a_resumed_run_is_the_same_run(kind: type[Agent], exploration: Any) -> None:
     settings = Settings(gamma=0.95, exploration=exploration, limit=50)
-    agent = kind(Walk(frozen_lake().model), settings, seed=9)
+    world = cliff(slip=0.2).model
+    agent = kind(Walk(world), settings, seed=9)
     take(agent, 333)
     kept = json.loads(json.dumps(agent.checkpoint()))
-    resumed = kind(Walk(frozen_lake().model), settings, seed=0)
+    resumed = kind(Walk(world), settings, seed=0)
     take(resumed, 20)
     resumed.resume(kept)
     assert take(resumed, 700) == take(agent, 700)

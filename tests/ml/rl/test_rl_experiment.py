@@ -112,6 +112,14 @@ def test_a_trial_tells_its_way() -> None:
     assert ends[0][1].returns.shape == (3, 20) and ends[0][1].q.shape == (3, 48, 4)
 
 
+def test_the_behaviour_explores_as_it_would_next() -> None:
+    """ε falls to 0 with the last episode, so that what follows behaves greedily."""
+    falling = Settings(exploration=EpsilonGreedy(Linear(0.5, 0.0, 300)))
+    got = outcomes(cliff().model, ("q_learning",), range(3), 300, falling)["q_learning"]
+    np.testing.assert_array_equal(got.behaviour, got.greedy)
+    assert (got.online < -13).all()
+
+
 def test_means_leave_out_what_has_none() -> None:
     assert Mean.of([1.0, np.nan, 3.0]) == (2.0, 1.0, 2)
     assert np.isnan(Mean.of([np.nan]).mean) and np.isnan(Mean.of([1.0]).error)

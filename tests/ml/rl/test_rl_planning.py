@@ -99,11 +99,12 @@ def test_a_way_that_may_never_end_has_no_value() -> None:
     """From 0 one action ends, the other falls half the time into 1, from which nothing ends; 2 has only the fall."""
     end, stay = Outcome(1.0, 0, -5.0, True), Outcome(1.0, 1, -1.0, False)
     risky = (Outcome(0.5, 1, -1.0, False), Outcome(0.5, 0, -1.0, True))
-    model = Model((((end,), risky), ((stay,), (stay,)), (risky, risky)))
-    V, _ = optimum(model)
-    assert V[0] == -5 and np.isnan(V[1:]).all()
-    *_, last = policy_iteration(model)
-    assert last.policy[0] == 0 and last.V[0] == -5
+    for safe, actions in ((0, ((end,), risky)), (1, (risky, (end,)))):
+        model = Model((actions, ((stay,), (stay,)), (risky, risky)))
+        V, _ = optimum(model)
+        assert V[0] == -5 and np.isnan(V[1:]).all()
+        *_, last = policy_iteration(model)
+        assert last.policy[0] == safe and last.V[0] == -5
 
 
 def test_sweeps_shrink_by_the_discount() -> None:
