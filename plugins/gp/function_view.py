@@ -87,8 +87,8 @@ class FunctionView(QWidget):
         self._shown = (x, moved, prior)
         if pulled.spread is not None:
             self._spread = pulled.spread
-        moved_points = self._points.at(pull.taken.dragging.index, pull.place, pull.y)
-        self._show_left_out(pulled.loo, moved_points)
+        if self.view.loo:
+            self._show_left_out(pulled.loo, self._points.at(pull.taken.dragging.index, pull.place, pull.y))
         self._draw()
 
     def show_averaged(self, x: Array, mean: Array, sd: Array) -> None:

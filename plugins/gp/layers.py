@@ -37,6 +37,8 @@ class Belief:
         self._plot, self._token, self._dashed = plot, token, dashed
         self._bands = [Band(), Band()]
         self._mean = pg.PlotCurveItem(name="mean", antialias=True)
+        if not dashed:  # one line after another: a path two pixels wide takes Qt longer (dashes need the path)
+            self._mean.setSegmentedLineMode("on")
         self._samples: list[pg.PlotCurveItem] = []
         for band in self._bands:
             band.setZValue(-30 + depth)  # the second one, inside the first, is added later and so lies above it
