@@ -81,7 +81,7 @@ class LikelihoodCard(QWidget):
             self._formula.set_formula(symbols, numbers)
             self._formula.set_note(note)
         parts = {name: f"{value:.2f}" if value >= 0 else f"(−{-value:.2f})" for name, value in terms.items()}
-        self._formula.set_numbers({"sum": f"{math.fsum(terms.values()) + 0.0:.2f}", **parts})
+        self._formula.set_numbers({"sum": f"{math.fsum(terms.values()) + 0.0:.2f}".replace("-", "−"), **parts})
 
     def text(self) -> str:
         """The numbers, as rich text."""

@@ -40,6 +40,7 @@ class NumberEdit(QLineEdit):
         self._value = value
         if not (self.hasFocus() and self.isModified()):
             self.setText(f"{value:.4g}")
+            self.setCursorPosition(0)  # a field too narrow shows how it begins
             self._mark("")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
