@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from studio.ml.gp.kernel import Kernel
 from studio.ml.gp.mean import Mean, ZeroMean
 from studio.ml.gp.model import Data, Model
 from studio.ml.gp.stationary import RBF
+from studio.ui.states import States
 from studio_plugins.gp.points import Points
 from studio_plugins.gp.request import Rule, data_of
 from studio_plugins.gp.ways import USUAL_INDUCING, Likelihood, Method, Way, way
@@ -69,44 +69,22 @@ class Document(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.scene = Scene()
-        self.undo = QUndoStack(self)
-        self.undo.setUndoLimit(UNDO_LIMIT)
+        self.undo = States(self.scene, UNDO_LIMIT, self)
+        self.undo.turned.connect(self._show)
 
     def edit(self, text: str, *, merge: str = "", **changes: Any) -> None:
         """Change some fields of the scene, undoable as `text`; edits that follow each other with the same `merge` are
         undone together. An edit that changes nothing is not kept."""
         after = replace(self.scene, **changes)
         if after != self.scene:
-            self.undo.push(_Edit(self, text, self.scene, after, merge))
+            self.undo.record(text, after, merge)
+            self._show(after)
 
     def start_with(self, scene: Scene) -> None:
         """Take up a scene with nothing to undo: what an earlier session left."""
-        self.undo.clear()
+        self.undo.begin(scene)
         self._show(scene)
 
     def _show(self, scene: Scene) -> None:
         before, self.scene = self.scene, scene
         self.changed.emit(before, scene)
-
-
-class _Edit(QUndoCommand):
-    """From one scene to another; scenes share the arrays that did not change."""
-
-    def __init__(self, document: Document, text: str, before: Scene, after: Scene, merge: str) -> None:
-        super().__init__(text)
-        self._document, self._before, self._after, self._merge = document, before, after, merge
-
-    def redo(self) -> None:
-        self._document._show(self._after)
-
-    def undo(self) -> None:
-        self._document._show(self._before)
-
-    def id(self) -> int:
-        return 1 if self._merge else -1
-
-    def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, _Edit) or other._merge != self._merge:
-            return False
-        self._after = other._after
-        return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from studio.ui.states import States
 from studio_plugins.kernel_trick.request import EDGE, MAX_POINTS, Dot
 
 UNDO_LIMIT = 200
@@ -21,18 +21,19 @@ class Document(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.points: tuple[Dot, ...] = ()
-        self.undo = QUndoStack(self)
-        self.undo.setUndoLimit(UNDO_LIMIT)
+        self.undo = States(self.points, UNDO_LIMIT, self)
+        self.undo.turned.connect(self._show)
 
     def start_with(self, points: tuple[Dot, ...]) -> None:
         """Take up points with nothing to undo: what an earlier session left."""
-        self.undo.clear()
+        self.undo.begin(points)
         self._show(points)
 
     def take(self, text: str, points: tuple[Dot, ...]) -> None:
         """Other points instead; an edit that changes nothing is not kept."""
         if points != self.points:
-            self.undo.push(_Edit(self, text, self.points, points))
+            self.undo.record(text, points)
+            self._show(points)
 
     def add(self, x: float, y: float, label: int) -> None:
         """One more point."""
@@ -67,17 +68,3 @@ class Document(QObject):
 
 def _inside(x: float, y: float) -> tuple[float, float]:
     return min(EDGE, max(-EDGE, x)), min(EDGE, max(-EDGE, y))
-
-
-class _Edit(QUndoCommand):
-    """From some points to others."""
-
-    def __init__(self, document: Document, text: str, before: tuple[Dot, ...], after: tuple[Dot, ...]) -> None:
-        super().__init__(text)
-        self._document, self._before, self._after = document, before, after
-
-    def redo(self) -> None:
-        self._document._show(self._after)
-
-    def undo(self) -> None:
-        self._document._show(self._before)
