@@ -145,7 +145,6 @@ class GpPanel(Panel):
     def closing(self) -> None:
         self.desk.close()
         self.stage.close_down()
-        self.document.undo.begin(self.document.scene)  # see States: commands must not outlive their stack
 
     def state(self) -> dict[str, Any]:
         request = self._request()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QComboBox, QLabel, QSpinBox, QWidget
 
 from studio.ui.icons import IconButton
 from studio.ui.panel_layout import PanelLayout
+from studio.ui.states import States
 from studio_plugins.gp.view import MOST_SAMPLES, View
 
 BANDS = ((0.0, "no band"), (1.0, "1σ band"), (1.96, "95 % band"), (2.0, "2σ band"), (3.0, "3σ band"))
@@ -21,7 +21,7 @@ class ViewBar(QWidget):
     changed = Signal(object)
     fitting = Signal()
 
-    def __init__(self, zones: PanelLayout, undo: QUndoStack) -> None:
+    def __init__(self, zones: PanelLayout, undo: States) -> None:
         super().__init__(zones)
         self.hide()  # only the owner of the parts below, which live in the zones
         self._view, self._quiet = View(), False

@@ -128,7 +128,6 @@ class KernelTrickPanel(Panel):
     def closing(self) -> None:
         self.context.commands.unregister_prefix("kernel_trick.")
         self.stage.lift.stop()
-        self.document.undo.begin(self.document.points)  # see States: commands must not outlive their stack
 
     def state(self) -> dict[str, Any]:
         request = self.controls.form.valid_value()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 from studio.ui.states import States
@@ -82,3 +83,14 @@ def test_any_order_agrees_with_a_plain_list(qapp):
             at += 1
             states.redo()
             assert seen[-1] == plain[at]
+
+
+def test_histories_that_die_in_cycles_take_nothing_with_them(qapp):
+    for _ in range(60):
+        states = States(object(), 20)
+        states.mine = states
+        for _ in range(30):
+            states.record("step", object())
+        states.undo()
+        del states
+    assert gc.collect() > 0
