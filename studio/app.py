@@ -10,13 +10,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from studio import __version__
-from studio.engine import Engine
+from studio.engine import Annex, Engine
+from studio.host.annex import annex_services
 from studio.host.atomic import FileUnwritable
 from studio.host.commands import CommandRegistry
 from studio.host.crash import CrashGuard, CrashReport, ErrorReport
@@ -85,6 +87,8 @@ class Studio(QObject):
         """After Qt's loop: stop the engine, close the stores. False if a thread of the engine is still in a step."""
         self._ready_timer.stop()
         clean = self.services.engine.close(timeout) if self.services.engine is not None else True
+        if self.services.engine is not None:
+            self.services.engine.services["annex"].close()
         if self.services.results is not None:
             self.services.results.close()
         self.guard.close()
@@ -133,7 +137,10 @@ class Studio(QObject):
         services.engine = Engine(
             device=options.device, preload=("torch",) if self._heavy else (), threads=options.threads or None,
             cache_bytes=round(options.cache_gib * 2**30) or None,
-            services={"results": store, "settings": services.settings, "paths": self.paths},
+            services={
+                "results": store, "settings": services.settings, "paths": self.paths,
+                "annex": Annex(partial(annex_services, store.root)),
+            },
         )  # fmt: skip
         self.window.attach()
         self._ready_timer.start()

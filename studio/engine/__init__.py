@@ -1,10 +1,12 @@
 """The compute engine: jobs are generators, advanced one step at a time. Knows nothing of Qt, panels or models."""
 
+from studio.engine.annex import Annex, Elsewhere
 from studio.engine.cache import ModelCache
 from studio.engine.context import JobContext
 from studio.engine.devices import DeviceInfo
 from studio.engine.engine import Engine
 from studio.engine.errors import (
+    AnnexEnded,
     DeviceUnavailable,
     EngineClosed,
     EngineError,
@@ -33,10 +35,11 @@ from studio.engine.offload import Offload
 from studio.engine.preload import tune_interpreter
 from studio.engine.stats import Heartbeat, LaneStats, Latency, Stats
 from studio.engine.task import Job, Priority, Task, TaskState
+from studio.engine.wait import Wait
 
 __all__ = [
-    "Cancelled", "DeviceInfo", "DeviceUnavailable", "Done", "Engine", "EngineClosed", "EngineError", "ErrorInfo",
-    "Event", "Failed", "Heartbeat", "Job", "JobContext", "JobContractError", "LaneStats", "Latency", "Lifecycle", "Log",
-    "Mailbox", "Metric", "ModelCache", "Offload", "OffloadFailed", "OutOfMemory", "Preview", "Priority", "Progress",
-    "Snapshot", "Started", "Stats", "Task", "TaskState", "explain", "run_inline", "tune_interpreter",
+    "Annex", "AnnexEnded", "Cancelled", "DeviceInfo", "DeviceUnavailable", "Done", "Elsewhere", "Engine", "EngineClosed",
+    "EngineError", "ErrorInfo", "Event", "Failed", "Heartbeat", "Job", "JobContext", "JobContractError", "LaneStats",
+    "Latency", "Lifecycle", "Log", "Mailbox", "Metric", "ModelCache", "Offload", "OffloadFailed", "OutOfMemory", "Preview", "Priority", "Progress",
+    "Snapshot", "Started", "Stats", "Task", "TaskState", "Wait", "explain", "run_inline", "tune_interpreter",
 ]

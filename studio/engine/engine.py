@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studio.engine import devices, preload
+from studio.engine.annex import Elsewhere
 from studio.engine.cache import ModelCache
 from studio.engine.context import JobContext
 from studio.engine.devices import DeviceInfo
 from studio.engine.errors import OOM_LEVERS, EngineClosed, explain
-from studio.engine.events import ErrorInfo
+from studio.engine.events import ErrorInfo, Event
 from studio.engine.lanes import Lane
 from studio.engine.offload import Offload, OffloadHandle, Offloads, in_context
 from studio.engine.run import Run
@@ -290,9 +291,12 @@ class Engine:
         return JobContext(device=device, services=self.services, models=self.models, task_id=task.id)
 
     def start_offload(
-        self, task: Task, offload: Offload, answer: Callable[[Any, BaseException | None], None]
+        self, task: Task, offload: Offload | Elsewhere, deliver: Callable[[Event], None],
+        answer: Callable[[Any, BaseException | None], None],
     ) -> OffloadHandle:
-        """Run a call beside the lanes; models a thread gets from the cache are pinned for the task."""
+        """Run a call beside the lanes, or a job in another process; models a thread gets from the cache are pinned."""
+        if isinstance(offload, Elsewhere):
+            return offload.annex.run(offload, task.title, task.priority, deliver, answer)
         if not offload.process:
             call_id = task.id
 

@@ -30,6 +30,18 @@ class OffloadFailed(EngineError):
     """A worker process ended without an answer, or its answer could not be carried back."""
 
 
+class AnnexEnded(OffloadFailed):
+    """The second process has ended, and with it all that its jobs held."""
+
+
+class FailedElsewhere(EngineError):
+    """A job that ran in another process failed there; `info` says why, in the words of that process."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.message)
+        self.info = info
+
+
 class DeviceUnavailable(EngineError):
     """The device asked for is not in this machine or not supported by the installed torch."""
 
@@ -59,6 +71,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def explain(error: BaseException, *, skip_frames: int = 0) -> ErrorInfo:
     """Describe `error` for a person; `skip_frames` outermost frames (the engine's own) are left out of the details."""
+    if isinstance(error, FailedElsewhere):
+        return error.info
     tb = error.__traceback__
     for _ in range(skip_frames):
         tb = tb.tb_next if tb is not None else None
@@ -90,6 +104,8 @@ def _words(error: BaseException) -> tuple[str, str]:
         return "module_missing", f"The Python package “{error.name}” is not installed: install it, then restart."
     if isinstance(error, JobContractError):
         return "job_contract", _text(error)
+    if isinstance(error, AnnexEnded):
+        return "annex_ended", _text(error)
     if isinstance(error, OffloadFailed):
         return "worker_died", _text(error)
     if isinstance(error, (SystemExit, KeyboardInterrupt, GeneratorExit)):

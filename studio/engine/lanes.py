@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from studio.engine.annex import Elsewhere
 from studio.engine.context import JobContext
 from studio.engine.errors import explain
-from studio.engine.events import Cancelled, Done, ErrorInfo, Failed, Log, Started
+from studio.engine.events import Cancelled, Done, ErrorInfo, Event, Failed, Log, Started
 from studio.engine.offload import Offload, OffloadHandle
-from studio.engine.run import Asked, Outcome, Raised, Returned, Run, Yielded
+from studio.engine.run import Asked, Outcome, Raised, Returned, Run, Slept, Yielded
 from studio.engine.stats import Heartbeat, Recorder
 from studio.engine.task import Task, TaskState
 
@@ -25,8 +26,8 @@ class LaneHost(Protocol):
 
     def now(self) -> float: ...
     def context_for(self, task: Task) -> JobContext: ...
-    def start_offload(self, task: Task, offload: Offload, answer: Callable[[Any, BaseException | None], None]
-                      ) -> OffloadHandle: ...
+    def start_offload(self, task: Task, offload: Offload | Elsewhere, deliver: Callable[[Event], None],
+                      answer: Callable[[Any, BaseException | None], None]) -> OffloadHandle: ...
     def recover_memory(self, task: Task) -> str: ...
     def out_of_memory_error(self, task: Task, error: ErrorInfo) -> ErrorInfo: ...
     def task_released(self, task: Task) -> None: ...
@@ -98,12 +99,18 @@ class Lane:
 
     def pause(self, run: Run) -> bool:
         """Skip this run until it is resumed."""
-        return run.task._pause()
+        paused = run.task._pause()
+        if paused and run.handle is not None:
+            run.handle.pause()
+        return paused
 
     def resume(self, run: Run) -> bool:
         """Take up a paused run again."""
         self._wake.notify_all()
-        return run.task._resume()
+        resumed = run.task._resume()
+        if resumed and run.handle is not None:
+            run.handle.resume()
+        return resumed
 
     def close(self) -> None:
         """Take no more work; the thread leaves once everything is released."""
@@ -148,7 +155,7 @@ class Lane:
                     continue
                 if self._closing and not self._runs:
                     return
-                self._wake.wait()
+                self._wake.wait(self._until_due())
 
     def heartbeat(self) -> Heartbeat:
         """What the lane does now; from any thread."""
@@ -160,9 +167,14 @@ class Lane:
             return Heartbeat(self.name, alive, task.id, task.title, self._host.now() - since, self.recorder.steps)
 
     def _pick(self) -> Run | None:
-        """The run to serve next: in each named queue only its head competes, everything else competes freely."""
+        """The run to serve next; None while all have ended, are paused, or wait for a call or a time."""
+        now = self._host.now()
+        return min((run for run in self._candidates() if run.due <= now), key=_fair_key, default=None)
+
+    def _candidates(self) -> list[Run]:
+        """Who competes, now or once its time has come: of each named queue only its head, and everything else."""
         heads: dict[str, Run] = {}
-        best: Run | None = None
+        free: list[Run] = []
         for run in self._runs.values():
             task = run.task
             if task.state is TaskState.PAUSED or run.stepping:
@@ -171,12 +183,14 @@ class Lane:
                 head = heads.get(task.queue)
                 if head is None or _queue_key(run) < _queue_key(head):
                     heads[task.queue] = run
-            elif not run.waiting and (best is None or _fair_key(run) < _fair_key(best)):
-                best = run
-        for run in heads.values():
-            if not run.waiting and (best is None or _fair_key(run) < _fair_key(best)):
-                best = run
-        return best
+            elif not run.waiting:
+                free.append(run)
+        return free + [run for run in heads.values() if not run.waiting]
+
+    def _until_due(self) -> float | None:
+        """Seconds until the first of those that wait for a time may go on; None when none does."""
+        due = min((run.due for run in self._candidates()), default=None)
+        return None if due is None else max(0.0, due - self._host.now())
 
     def _begin(self, run: Run) -> None:
         task, now = run.task, self._host.now()
@@ -213,7 +227,13 @@ class Lane:
             return None
         if isinstance(outcome, Asked):
             run.waiting = True
-            run.handle = self._host.start_offload(task, outcome.offload, functools.partial(self._answer, run))
+            deliver, answer = functools.partial(self._deliver, run), functools.partial(self._answer, run)
+            run.handle = self._host.start_offload(task, outcome.offload, deliver, answer)
+            if task.state is TaskState.PAUSED:
+                run.handle.pause()
+            return None
+        if isinstance(outcome, Slept):
+            run.due = now + outcome.seconds
             return None
         del self._runs[task.id]
         if isinstance(outcome, Returned):
@@ -223,6 +243,11 @@ class Lane:
             error = self._host.out_of_memory_error(task, outcome.error) if outcome.out_of_memory else outcome.error
             task._end(Failed(error))
         return self._release
+
+    def _deliver(self, run: Run, event: Event) -> None:
+        """A job in another process has said something; on the thread that hears it."""
+        with self._lock:
+            run.task._deliver(event)
 
     def _answer(self, run: Run, value: Any, error: BaseException | None) -> None:
         """An offloaded call has ended; on the worker's thread."""

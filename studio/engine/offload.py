@@ -53,6 +53,12 @@ class OffloadHandle(Protocol):
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the worker is gone; False on timeout."""
 
+    def pause(self) -> None:
+        """Take no further step, where the call has steps."""
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+
 
 class Offloads:
     """Starts offloaded calls, at most `limit` at once (the others wait their turn), and can end them all."""
@@ -121,6 +127,12 @@ class _Worker:
                 if self._wake is not None:
                     self._wake[1].send_bytes(b"x")
 
+    def pause(self) -> None:
+        """A single call has no steps: it goes on, and its answer waits."""
+
+    def resume(self) -> None:
+        """See `pause`."""
+
     def join(self, timeout: float | None = None) -> bool:
         self.thread.join(timeout)
         return not self.thread.is_alive()
@@ -182,7 +194,7 @@ class _Worker:
                 message = None
         if message is None:
             self._process.join(REAP_SECONDS)
-            raise OffloadFailed(_death(self._process.exitcode))
+            raise OffloadFailed(death(self._process.exitcode))
         good, answer = pickle.loads(message)
         if not good:
             raise answer
@@ -215,13 +227,14 @@ def _kill_tree(pid: int) -> None:
             continue
 
 
-def _death(code: int | None) -> str:
+def death(code: int | None, who: str = "The worker process") -> str:
+    """How a process ended, in words."""
     if code is not None and code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
         reason = f"was ended by the system ({name})"
         advice = " It may have run out of memory: close other programs or make the task smaller."
-        return f"The worker process {reason}.{advice if name == 'SIGKILL' else ''}"
-    return f"The worker process ended without an answer (exit code {code})."
+        return f"{who} {reason}.{advice if name == 'SIGKILL' else ''}"
+    return f"{who} ended without an answer (exit code {code})."
 
 
 def _child(sender: Connection, payload: bytes) -> None:

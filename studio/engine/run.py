@@ -7,11 +7,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
+from studio.engine.annex import Elsewhere
 from studio.engine.context import JobContext
 from studio.engine.errors import JobContractError, explain, is_out_of_memory
 from studio.engine.events import ErrorInfo, Event, Lifecycle, refuse_tensors
 from studio.engine.offload import Offload, OffloadHandle
 from studio.engine.task import Task
+from studio.engine.wait import Wait
 
 log = logging.getLogger("studio.engine")
 
@@ -25,9 +27,16 @@ class Yielded:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The step asked for an offloaded call."""
+    """The step asked for an offloaded call, or for a job in another process."""
 
-    offload: Offload
+    offload: Offload | Elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """The step asked to be left alone for some seconds."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +54,15 @@ class Raised:
     out_of_memory: bool
 
 
-Outcome = Yielded | Asked | Returned | Raised
+Outcome = Yielded | Asked | Slept | Returned | Raised
 
 
 class Run:
-    """A task in its lane. `seat` orders fair sharing (lower = served longer ago), `place` orders a named queue."""
+    """A task in its lane. `seat` orders fair sharing (lower = served longer ago), `place` orders a named queue; it is not
+    advanced before `due` (engine's clock)."""
 
     __slots__ = (
-        "cancelled_at", "context", "generator", "handle", "place", "retried", "seat", "stepping", "task", "thrown",
+        "cancelled_at", "context", "due", "generator", "handle", "place", "retried", "seat", "stepping", "task", "thrown",
         "value", "waiting",
     )
 
@@ -60,7 +70,7 @@ class Run:
         self.task = task
         self.seat = seat
         self.place = place
-        self.generator: Generator[Event | Offload, Any, Any] | None = None
+        self.generator: Generator[Event | Offload | Elsewhere | Wait, Any, Any] | None = None
         self.context: JobContext | None = None
         self.handle: OffloadHandle | None = None
         self.waiting = False
@@ -69,6 +79,7 @@ class Run:
         self.value: Any = None
         self.thrown: BaseException | None = None
         self.cancelled_at: float | None = None
+        self.due = float("-inf")
 
     def advance(self) -> Outcome:
         """One `next()` of the generator. Whatever the job raises comes back as an outcome."""
@@ -79,13 +90,15 @@ class Run:
             value, self.value = self.value, None
             error, self.thrown = self.thrown, None
             item = self.generator.throw(error) if error is not None else self.generator.send(value)
-            if isinstance(item, Offload):
+            if isinstance(item, (Offload, Elsewhere)):
                 return Asked(item)
+            if isinstance(item, Wait):
+                return Slept(item.seconds)
             if isinstance(item, Event) and not isinstance(item, Lifecycle):
                 return Yielded(item)
             raise JobContractError(
                 f"The job yielded {type(item).__name__}, which is not an event: "
-                "yield Progress, Preview, Metric, Snapshot, Log or Offload."
+                "yield Progress, Preview, Metric, Snapshot, Log, Offload, Elsewhere or Wait."
             )
         except StopIteration as stop:
             return self._returned(stop.value)
@@ -95,7 +108,7 @@ class Run:
             # The traceback of a thrown error holds this frame: without this the two would keep each other alive.
             error = None
 
-    def _start(self) -> Generator[Event | Offload, Any, Any]:
+    def _start(self) -> Generator[Event | Offload | Elsewhere | Wait, Any, Any]:
         job = self.task._job
         assert job is not None and self.context is not None
         made: Any = job(self.task.request, self.context)

@@ -11,10 +11,12 @@ from studio.engine.events import Cancelled, Done, ErrorInfo, Event, Failed, Prog
 from studio.engine.mailbox import Mailbox
 
 if TYPE_CHECKING:
+    from studio.engine.annex import Elsewhere
     from studio.engine.context import JobContext
     from studio.engine.offload import Offload
+    from studio.engine.wait import Wait
 
-Job = Callable[[Any, "JobContext"], Generator["Event | Offload", Any, Any]]
+Job = Callable[[Any, "JobContext"], Generator["Event | Offload | Elsewhere | Wait", Any, Any]]
 
 
 class TaskState(enum.Enum):

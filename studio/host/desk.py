@@ -118,9 +118,12 @@ class TaskDesk(QObject):
             self.status.emit("cancelled", None)  # before its beginning was heard of
 
     def _failed(self, task: Task, error: ErrorInfo) -> None:
-        self.said.emit(error.message, "error", error.details, tuple(self._remedies(task, error)))
+        self._say_failed(task, error)
         if task.id == self._task_id:
             self.status.emit(f"failed{self._so_far(task)}", None)
+
+    def _say_failed(self, task: Task, error: ErrorInfo) -> None:
+        self.said.emit(error.message, "error", error.details, tuple(self._remedies(task, error)))
 
     def _so_far(self, task: Task) -> str:
         """What there is of a task that was stopped, as the end of a sentence: " after 3 steps"."""

@@ -43,6 +43,15 @@ class FakeCall:
         self.answer = answer
         self.killed = False
         self.answered = False
+        self.paused = False
+
+    def pause(self) -> None:
+        assert not self.paused
+        self.paused = True
+
+    def resume(self) -> None:
+        assert self.paused
+        self.paused = False
 
     def kill(self) -> None:
         self.killed = True

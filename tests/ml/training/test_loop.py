@@ -139,7 +139,7 @@ def test_two_processes_compute_what_one_does(tmp_path):
     for processes in (1, 2):
         folder = tmp_path / str(processes)
         folder.mkdir()
-        launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", "29611"]
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         subprocess.run([*launch, str(script), str(folder)], check=True, env=environment, timeout=240, capture_output=True)
         results.append(torch.load(folder / "out.pt", weights_only=True))
     for name, value in results[0].items():
