@@ -130,7 +130,7 @@ class AnatomyPanel(Panel):
             ("config", "Open a config.json…", lambda: self.choose_place(folder=False), None),
             ("own", "Back to the model's own sizes", self._own_sizes, shown),
         ]
-        for page, title in PAGES.items():
+        for page, (title, _tip) in PAGES.items():
             offered.append((f"page.{page}", f"Anatomy: {title}", partial(self.stage.show_page, page), shown))
         for name, text, callback, enabled in offered:
             self.context.commands.register(

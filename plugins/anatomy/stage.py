@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QLabel, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ml.anatomy.tracing import Part
 from studio.ui.cards import EmptyState
+from studio.ui.page_tabs import PageTabs
 from studio.ui.plot import Legend
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.anatomy import memory_page
@@ -19,17 +20,13 @@ from studio_plugins.anatomy.time_page import TimePage
 from studio_plugins.anatomy.tree_page import TreePage
 
 PAGES = {
-    "layer": "Layer", "tree": "Modules", "counts": "Parameters", "flops": "Operations", "memory": "Memory",
-    "time": "Time",
-}  # fmt: skip
-_TIPS = (
-    "One layer as it really runs: click a part for its formula",
-    "Every module with its parameters",
-    "Parameters by formula and counted",
-    "Operations over the length of a sequence",
-    "Weights, keys and values, activations, training",
-    "One real layer, timed on this machine",
-)
+    "layer": ("Layer", "One layer as it really runs: click a part for its formula"),
+    "tree": ("Modules", "Every module with its parameters"),
+    "counts": ("Parameters", "Parameters by formula and counted"),
+    "flops": ("Operations", "Operations over the length of a sequence"),
+    "memory": ("Memory", "Weights, keys and values, activations, training"),
+    "time": ("Time", "One real layer, timed on this machine"),
+}
 
 
 class LayerPage(QWidget):
@@ -100,13 +97,7 @@ class Stage(QStackedWidget):
         self._pages = QStackedWidget(self)
         for page in (self.layer, self.tree, self.counts, self.flops, self.memory, self.time):
             self._pages.addWidget(page)
-        self.tabs = QTabBar(parent)
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
-        self.tabs.setUsesScrollButtons(False)
-        self.tabs.setAccessibleName("Ways to look at the model")
-        for title, tip in zip(PAGES.values(), _TIPS, strict=True):
-            self.tabs.setTabToolTip(self.tabs.addTab(title), tip)
+        self.tabs = PageTabs(PAGES, "Ways to look at the model", parent)
         self.tabs.currentChanged.connect(self._turn)
         self.stacks = QComboBox(parent)
         self.stacks.setAccessibleName("Stack of layers")
@@ -123,12 +114,11 @@ class Stage(QStackedWidget):
     @property
     def page(self) -> str:
         """The name of the page on show."""
-        return list(PAGES)[self.tabs.currentIndex()]
+        return self.tabs.page
 
     def show_page(self, name: object) -> None:
         """Turn to a page; an unknown name is ignored."""
-        if name in PAGES:
-            self.tabs.setCurrentIndex(list(PAGES).index(str(name)))
+        self.tabs.show_page(name)
 
     def part(self) -> Part | None:
         """The chosen part of the layer."""

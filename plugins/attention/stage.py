@@ -6,11 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ui.cards import EmptyState
 from studio.ui.drop import dropped_pictures
 from studio.ui.elided import ElidedLabel
+from studio.ui.page_tabs import PageTabs
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.attention.effect_page import EffectPage
 from studio_plugins.attention.lines_view import LinesPage
@@ -49,12 +50,8 @@ class Stage(QStackedWidget):
         self._by_name = dict(zip(PAGES, (self.map, self.lines, self.sides, self.effect, self.writing, self.picture), strict=True))
         for page in self._by_name.values():
             self._pages.addWidget(page)
-        self.tabs = QTabBar(self)
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
-        self.tabs.setAccessibleName("Ways to look at attention")
-        for title, tip in PAGES.values():
-            self.tabs.setTabToolTip(self.tabs.addTab(title), tip)
+        self.tabs = PageTabs(PAGES, "Ways to look at attention", self)
+        self.tabs.setUsesScrollButtons(True)
         self.tabs.currentChanged.connect(self._turn)
         self.order = QComboBox(self)
         self.order.setAccessibleName("Order of the heads")
@@ -113,12 +110,11 @@ class Stage(QStackedWidget):
     @property
     def page(self) -> str:
         """Name of the page on show."""
-        return list(PAGES)[max(0, self.tabs.currentIndex())]
+        return self.tabs.page
 
     def show_page(self, name: object) -> None:
         """Turn to a page; an unknown name is ignored."""
-        if name in PAGES:
-            self.tabs.setCurrentIndex(list(PAGES).index(str(name)))
+        self.tabs.show_page(name)
 
     def _turn(self, at: int) -> None:
         self._pages.setCurrentIndex(at)
@@ -137,7 +133,7 @@ class Stage(QStackedWidget):
         overview = self._sight.overview
         self.setCurrentIndex(1)
         sees = overview is not None and overview.picture is not None
-        self.tabs.setTabVisible(list(PAGES).index("picture"), sees)
+        self.tabs.set_page_visible("picture", sees)
         if self.page == "picture" and not sees:
             self.show_page("map")
         self._tell()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ui.cards import EmptyState
+from studio.ui.page_tabs import PageTabs
 from studio_plugins.elastic_net.ball_page import BallPage
 from studio_plugins.elastic_net.path_plot import PathPlot
 from studio_plugins.elastic_net.results import Answer, Validated
 from studio_plugins.elastic_net.steps_page import StepsPage
 from studio_plugins.elastic_net.validation_page import ValidationPage
 
-PAGES = {"path": "Paths", "validation": "Cross-validation", "ball": "Ball and loss", "steps": "Soft-thresholding"}
-_TIPS = (
-    "Every coefficient over the strength of the penalty",
-    "Which strength predicts best",
-    "Why coefficients become zero: the ball of the penalty touches the loss",
-    "Coordinate descent, one coefficient's turn after another",
-)
+PAGES = {
+    "path": ("Paths", "Every coefficient over the strength of the penalty"),
+    "validation": ("Cross-validation", "Which strength predicts best"),
+    "ball": ("Ball and loss", "Why coefficients become zero: the ball of the penalty touches the loss"),
+    "steps": ("Soft-thresholding", "Coordinate descent, one coefficient's turn after another"),
+}
 
 
 class Stage(QStackedWidget):
@@ -33,12 +33,7 @@ class Stage(QStackedWidget):
         self._pages = QStackedWidget(self)
         for page in (self.path, self.validation, self.ball, self.steps):
             self._pages.addWidget(page)
-        self.tabs = QTabBar(parent)
-        self.tabs.setDrawBase(False)
-        self.tabs.setUsesScrollButtons(False)  # the line beside them gives way, not the tabs
-        self.tabs.setAccessibleName("Ways to look at the fit")
-        for title, tip in zip(PAGES.values(), _TIPS, strict=True):
-            self.tabs.setTabToolTip(self.tabs.addTab(title), tip)
+        self.tabs = PageTabs(PAGES, "Ways to look at the fit", parent)
         self.tabs.currentChanged.connect(self._turn)
         body = QWidget(self)
         layout = QVBoxLayout(body)
@@ -51,12 +46,11 @@ class Stage(QStackedWidget):
     @property
     def page(self) -> str:
         """The name of the page on show."""
-        return list(PAGES)[self.tabs.currentIndex()]
+        return self.tabs.page
 
     def show_page(self, name: object) -> None:
         """Turn to a page; an unknown name is ignored."""
-        if name in PAGES:
-            self.tabs.setCurrentIndex(list(PAGES).index(str(name)))
+        self.tabs.show_page(name)
 
     def show_answer(self, answer: Answer, validated: Validated | None) -> None:
         """A fit, on every page that it has something for."""

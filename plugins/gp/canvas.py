@@ -42,10 +42,9 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
     all_wanted = Signal()
 
     def __init__(self, begin: Callable[[QPointF, Qt.KeyboardModifier], Gesture], parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: PlotAxis(side) for side in ("bottom", "left")})
+        super().__init__(parent, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
         self._begin = begin
         self._gesture: Gesture | None = None
-        self.setMenuEnabled(False)
         self.setAntialiasing(True)
         self.hideButtons()
         self.getPlotItem().setContentsMargins(4, 8, 12, 4)

@@ -29,10 +29,9 @@ class SlopePage(QWidget):
         super().__init__(parent)
         self._axes = ("x", "y")
         self._slope_note, self.area_note = _note(self), _note(self)
-        self._plots = [pg.PlotWidget(self, axisItems={s: PlotAxis(s) for s in ("bottom", "left")}) for _ in range(2)]
+        self._plots = [pg.PlotWidget(self, axisItems={s: PlotAxis(s) for s in ("bottom", "left")}, enableMenu=False) for _ in range(2)]
         self._zeros = [pg.InfiniteLine(0.0, angle=0) for _ in self._plots]
         for plot, zero, name in zip(self._plots, self._zeros, ("Slope of f", "Running integral of f"), strict=True):
-            plot.setMenuEnabled(False)
             plot.hideButtons()
             plot.setAccessibleName(name)
             plot.addItem(zero, ignoreBounds=True)

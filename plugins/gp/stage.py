@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ml.gp.classification import Classifier
 from studio.ml.gp.jet import Array
+from studio.ui.page_tabs import PageTabs
 from studio_plugins.gp import answers
 from studio_plugins.gp.answers import Answer, Pull, Pulled, Question
 from studio_plugins.gp.components_page import ComponentsPage
@@ -42,13 +43,7 @@ class Stage(QWidget):
         self.function.opening.connect(self.opening)
         self.surface = SurfacePlot(self)
         self.components, self.slope, self.search = ComponentsPage(self), SlopePage(self), SearchPage(self)
-        self.tabs = QTabBar(self)
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
-        self.tabs.setUsesScrollButtons(False)
-        self.tabs.setAccessibleName("Ways to look at the process")
-        for title, tip in PAGES.values():
-            self.tabs.setTabToolTip(self.tabs.addTab(title), tip)
+        self.tabs = PageTabs(PAGES, "Ways to look at the process", self)
         self._pages = QStackedWidget(self)
         for page in (self.function, self.surface, self.components, self.slope, self.search):
             self._pages.addWidget(page)
@@ -65,12 +60,11 @@ class Stage(QWidget):
     @property
     def page(self) -> str:
         """The name of the page on show."""
-        return list(PAGES)[self.tabs.currentIndex()]
+        return self.tabs.page
 
     def show_page(self, name: object) -> None:
         """Turn to a page; an unknown name is ignored."""
-        if name in PAGES:
-            self.tabs.setCurrentIndex(list(PAGES).index(str(name)))
+        self.tabs.show_page(name)
 
     def _turn(self) -> None:
         pages: dict[str, QWidget] = {

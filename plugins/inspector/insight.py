@@ -44,8 +44,7 @@ class HistogramPlot(QWidget):
 
         self._pg = pg
         self._statistics: Statistics | None = None
-        self.plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")})
-        self.plot.setMenuEnabled(False)
+        self.plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.setFixedHeight(190)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ui.cards import EmptyState
 from studio.ui.icons import IconButton
+from studio.ui.page_tabs import PageTabs
 from studio.ui.plot import Legend
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.kernel_trick.fourier_page import FourierPage
@@ -17,12 +18,11 @@ from studio_plugins.kernel_trick.request import Dot
 from studio_plugins.kernel_trick.results import Look
 from studio_plugins.kernel_trick.space_plot import SpacePlot
 
-PAGES = {"lift": "Lifted into space", "gram": "Gram matrix", "fourier": "Fourier features"}
-_TIPS = (
-    "Where a plane separates what no line does",
-    "The same matrix by the kernel and by features",
-    "How many random features the Gaussian needs",
-)
+PAGES = {
+    "lift": ("Lifted into space", "Where a plane separates what no line does"),
+    "gram": ("Gram matrix", "The same matrix by the kernel and by features"),
+    "fourier": ("Fourier features", "How many random features the Gaussian needs"),
+}
 _WIDE = 0.8
 """Width over height from which the two halves stand side by side, not one above the other."""
 _FRAME_MS, _RISE_FRAMES = 33, 36
@@ -122,13 +122,7 @@ class Stage(QStackedWidget):
         self._pages = QStackedWidget(self)
         for page in (self.lift, self.gram, self.fourier):
             self._pages.addWidget(page)
-        self.tabs = QTabBar(self)
-        self.tabs.setDrawBase(False)
-        self.tabs.setUsesScrollButtons(False)  # the line beside them gives way, not the tabs
-        self.tabs.setExpanding(False)
-        self.tabs.setAccessibleName("Ways to look at the kernel")
-        for title, tip in zip(PAGES.values(), _TIPS, strict=True):
-            self.tabs.setTabToolTip(self.tabs.addTab(title), tip)
+        self.tabs = PageTabs(PAGES, "Ways to look at the kernel", self)
         self.tabs.currentChanged.connect(self._turn)
         self._split = QSplitter(Qt.Orientation.Horizontal, self)
         self._split.addWidget(_column(Legend(_LEGEND, self), _Square(self.points)))
@@ -146,12 +140,11 @@ class Stage(QStackedWidget):
     @property
     def page(self) -> str:
         """The name of the page on show."""
-        return list(PAGES)[self.tabs.currentIndex()]
+        return self.tabs.page
 
     def show_page(self, name: object) -> None:
         """Turn to a page; an unknown name is ignored."""
-        if name in PAGES:
-            self.tabs.setCurrentIndex(list(PAGES).index(str(name)))
+        self.tabs.show_page(name)
 
     def show_dots(self, dots: tuple[Dot, ...], begun: bool) -> None:
         """The points, or the invitation before the first."""

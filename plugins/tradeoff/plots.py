@@ -56,8 +56,7 @@ class PointPlot(QWidget):
         self._labels = (x_label, y_label)
         self._dots: list[Dot] = []
         self._marked = -1
-        self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")})
-        self._plot.setMenuEnabled(False)
+        self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
         self._plot.setAntialiasing(True)
         self._plot.getPlotItem().getViewBox().setDefaultPadding(0.1)  # room for what is written beside the outer dots
         self._plot.getPlotItem().setContentsMargins(4, 8, 12, 4)

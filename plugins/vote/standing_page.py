@@ -36,8 +36,7 @@ class ScorePlot(QWidget):
 
         self._pg = pg
         self._names = pg.AxisItem("left")
-        self.plot = pg.PlotWidget(self, axisItems={"bottom": PlotAxis("bottom"), "left": self._names})
-        self.plot.setMenuEnabled(False)
+        self.plot = pg.PlotWidget(self, axisItems={"bottom": PlotAxis("bottom"), "left": self._names}, enableMenu=False)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.setAccessibleName("Elo scores with their 95 % intervals")

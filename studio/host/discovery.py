@@ -160,6 +160,12 @@ def load_job(kind: str, plugins: Sequence[Discovered] | None = None) -> tuple[ty
     return request, job
 
 
+def module_of(manifest: Manifest, reference: str) -> str:
+    """The full name of the module in a "module:name" of a plugin."""
+    name = reference.lstrip(".").partition(":")[0]
+    return name if f"{name}.".startswith(f"{manifest.package}.") else f"{manifest.package}.{name}"
+
+
 def _owner(kind: str, plugins: Sequence[Discovered] | None) -> Manifest:
     candidates = discover() if plugins is None else plugins
     for item in candidates:
@@ -176,13 +182,11 @@ def _load(manifest: Manifest, reference: str, what: str) -> Any:
     if missing:
         text = f"“{manifest.title}” needs {', '.join(missing)}. Install: pip install {' '.join(missing)}"
         raise PluginError(text, manifest.id)
-    module_name, _, attribute = reference.lstrip(".").partition(":")
-    inside = f"{module_name}.".startswith(f"{manifest.package}.")
     try:
         if manifest.source == "user":
             _register_user_package(manifest)
-        module = importlib.import_module(module_name if inside else f"{manifest.package}.{module_name}")
-        return getattr(module, attribute)
+        module = importlib.import_module(module_of(manifest, reference))
+        return getattr(module, reference.partition(":")[2])
     except (Exception, SystemExit) as error:  # a plugin is foreign code: anything may come out of its import
         text = f"The {what} of “{manifest.title}” could not be loaded: {type(error).__name__}: {error}"
         raise PluginError(text, manifest.id, traceback.format_exc()) from error

@@ -38,8 +38,7 @@ class Curves(QWidget):
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._items: dict[str, Any] = {}
         self._dirty: set[str] = set()
-        self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")})
-        self._plot.setMenuEnabled(False)
+        self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
         self._plot.setAntialiasing(True)
         self._plot.setLogMode(y=log_y)
         self._plot.hideButtons()

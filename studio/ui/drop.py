@@ -39,10 +39,10 @@ def take_picture(
     """Restore the settings in a picture; what could not be mapped, or why nothing could, is told."""
 
     def found(metadata: ImageMetadata) -> None:
-        if metadata.source is None:
+        own = metadata.source == "glassbox" and metadata.request is not None
+        if metadata.source is None or own and not metadata.request:
             notify(f"“{path.name}” carries no settings. It was not made by this studio, or its metadata were removed.", "warning")
             return
-        own = metadata.source == "glassbox" and metadata.request is not None
         kind = metadata.kind if own else FOREIGN_KIND
         if owners.owner_of(kind) is None:
             notify(f"No panel here makes results of kind “{kind}”, which “{path.name}” is.", "warning")

@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -142,16 +143,20 @@ class NumberField(FieldEditor):
         super().__init__(spec, parent)
         self._whole = spec.kind == "int"
         self._exact: float | int | None = None
-        self._spin: QSpinBox | QDoubleSpinBox = QSpinBox(self) if self._whole else QDoubleSpinBox(self)
+        self._spin: QSpinBox | QDoubleSpinBox = (
+            QSpinBox(self) if self._whole else _ManyPlaces(self) if spec.log else QDoubleSpinBox(self)
+        )
         self._low, self._high, self._step = _range(spec)
         if isinstance(self._spin, QSpinBox):
             self._spin.setRange(int(self._low), int(self._high))
             self._spin.setSingleStep(max(1, int(self._step)))
         else:
-            self._decimals = _decimals(self._step)
+            self._decimals = MAX_DECIMALS if spec.log else _decimals(self._step)
             self._spin.setDecimals(self._decimals)
             self._spin.setRange(float(self._low), float(self._high))
             self._spin.setSingleStep(float(self._step))
+        if spec.log and spec.step is None:
+            self._spin.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self._spin.setKeyboardTracking(False)
         self._spin.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._spin.setFixedWidth(96)
@@ -204,7 +209,9 @@ class NumberField(FieldEditor):
         share = tick / max(1, self._slider.maximum())
         low, high = float(self._low), float(self._high)
         value = math.exp(math.log(low) + share * math.log(high / low)) if self._logarithmic else low + share * (high - low)
-        if not self._logarithmic:
+        if self._logarithmic:
+            value = float(f"{value:.3g}") if 0 < share < 1 else value
+        else:
             value = low + round((value - low) / self._step) * self._step
         self._exact = None
         blocked = self._spin.blockSignals(True)
@@ -224,6 +231,14 @@ class NumberField(FieldEditor):
         blocked = self._slider.blockSignals(True)
         self._slider.setValue(round(share * self._slider.maximum()))
         self._slider.blockSignals(blocked)
+
+
+class _ManyPlaces(QDoubleSpinBox):
+    """For numbers that go over many powers of ten: as many places as there are, no zeros after them."""
+
+    def textFromValue(self, value: float) -> str:
+        text = f"{value:.{MAX_DECIMALS}f}".rstrip("0").rstrip(".")
+        return text.replace(".", self.locale().decimalPoint())
 
 
 class ChoiceField(FieldEditor):

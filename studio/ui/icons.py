@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QToolButton, QWidget
 
@@ -32,13 +32,19 @@ def recolour(svg: str, colour: str) -> str:
 
 def pixmap(svg: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
     """An icon of `size` logical pixels, sharp on a screen with device pixel ratio `ratio`."""
+    source = recolour(svg, colour.name())
+    key = f"{size}@{ratio}:{source}"
+    picture = QPixmap()
+    if QPixmapCache.find(key, picture):
+        return picture
     picture = QPixmap(round(size * ratio), round(size * ratio))
     picture.fill(Qt.GlobalColor.transparent)
-    renderer = QSvgRenderer(QByteArray(recolour(svg, colour.name()).encode()))
+    renderer = QSvgRenderer(QByteArray(source.encode()))
     painter = QPainter(picture)
     renderer.render(painter, QRectF(0, 0, picture.width(), picture.height()))
     painter.end()
     picture.setDevicePixelRatio(ratio)
+    QPixmapCache.insert(key, picture)
     return picture
 
 

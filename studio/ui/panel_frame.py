@@ -52,8 +52,13 @@ class PanelFrame(QWidget):
         """Whether the panel stands, or it is clear that it cannot."""
         return self._stack.currentIndex() > 0
 
+    def take_in(self, panel: Panel) -> None:
+        """Give a panel its place before it is built: widgets that move house are styled once more, all of them."""
+        panel.hide()
+        panel.setParent(self._body)
+
     def show_panel(self, panel: Panel) -> None:
-        """Put the built panel in place."""
+        """Show the built panel in its place."""
         self.panel = panel
         self._stack.addWidget(panel)
         self._stack.setCurrentWidget(panel)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
-import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
@@ -29,12 +27,12 @@ from shiboken6 import isValid
 
 from studio.engine import Task
 from studio.host.context import PanelContext, WindowLike
-from studio.host.discovery import Discovered, PluginError, load_panel
+from studio.host.discovery import Discovered, PluginError
 from studio.host.manifest import Manifest
 from studio.host.panel import Panel
-from studio.ui.background import Background
 from studio.ui.icons import IconButton
 from studio.ui.panel_frame import PanelFrame
+from studio.ui.panel_loader import PanelLoader
 from studio.ui.pump import Pump
 from studio.ui.services import Services
 from studio.ui.theme import theme
@@ -44,7 +42,7 @@ JsonMap = Mapping[str, Any]
 
 
 class PanelHost(QObject):
-    """One tab a panel. A panel's class is imported on a thread of its own, its widgets are built on the GUI thread."""
+    """One tab a panel: loaded when it is first shown, kept from taking the window down with it, closed with its state kept."""
 
     current_changed = Signal(object)  # panel id or None
     state_changed = Signal()
@@ -57,7 +55,7 @@ class PanelHost(QObject):
         self._services = services
         self._window = window
         self._pump = pump
-        self._loader = Background("panel-loader", self)
+        self._loader = PanelLoader(self)
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._frames: dict[str, PanelFrame] = {}
         self._states: dict[str, dict[str, Any]] = {}
@@ -191,10 +189,8 @@ class PanelHost(QObject):
             return
         if self._services.engine is None:
             return  # attach() comes back to it
-        self._loader.run(
-            lambda: _import_panel(manifest),
-            lambda cls: self._build(frame, manifest, cls),
-            lambda error: self._broken(frame, found, error),
+        self._loader.load(
+            manifest, lambda cls: self._build(frame, manifest, cls), lambda error: self._broken(frame, found, error)
         )
 
     def attach(self) -> None:
@@ -213,8 +209,8 @@ class PanelHost(QObject):
                 raise PluginError(f"“{manifest.entry}” is not a subclass of studio.host.panel.Panel.", manifest.id)
             panel = cls(self._context(manifest))
             panel.title = panel.title or manifest.title
+            frame.take_in(panel)
             panel.build()
-            panel.setParent(frame)
         except (Exception, SystemExit) as error:  # a plugin's constructor: whatever it raises belongs in its own place
             if panel is not None and isValid(panel):  # not where its __init__ forgot Panel's
                 panel.deleteLater()
@@ -303,15 +299,6 @@ class PanelHost(QObject):
 
 def _id_of(found: Discovered) -> str:
     return found.manifest.id if found.manifest else found.name
-
-
-def _import_panel(manifest: Manifest) -> type[Any]:
-    """The panel's class; runs on the loader's thread."""
-    cls = load_panel(manifest)
-    if "studio.ui.curves" in sys.modules:
-        # A panel that plots makes its plot on the GUI thread; pyqtgraph takes most of a second to import, so it is done here.
-        importlib.import_module("pyqtgraph")
-    return cls
 
 
 def _focus_first(panel: Panel) -> None:

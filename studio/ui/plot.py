@@ -33,8 +33,8 @@ class Plot(QWidget):
         self.pg = pg
         self._labels = (x_label, y_label)
         axes = {side: PlotAxis(side) for side in ("bottom", "left")}
-        self.widget = pg.PlotWidget(self, axisItems=axes, viewBox=view_box)
-        self.widget.setMenuEnabled(False)
+        self.widget = pg.PlotWidget(self, axisItems=axes, viewBox=view_box, enableMenu=False)
+        self.widget.setMenuEnabled(False)  # of a view box that was given, too
         self.widget.setAntialiasing(True)
         self.widget.hideButtons()
         self.item = self.widget.getPlotItem()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
@@ -19,6 +19,7 @@ from tests.fuzz.test_requests import anything, fields_of
 SUFFIXES = st.sampled_from([".png", ".PNG", ".webp", ".jpg", ".jpeg"])
 STARTS = st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"RIFF\xff\xff\xff\x7fWEBPVP8X", b"\xff\xd8\xff\xe1"])
 PIXELS = np.zeros((4, 4, 3), np.uint8)
+INSPECTED = {"schema": 1, "kind": "inspect", "request": {"model": "emoji-base"}}
 
 lines = st.lists(
     st.sampled_from(["Steps", "Seed", "CFG scale", "Sampler", "Size", "Model", "Negative prompt", "x"]).flatmap(
@@ -54,13 +55,18 @@ def png_with(text: str) -> bytes:
 def test_any_bytes_dropped_leave_a_window_that_draws(open_studio: Any, qtbot: QtBot, tmp_path: Path) -> None:
     studio = open_studio()
     window, panel = studio.window, generate_panel(studio)
-    bars = window.bar, window.panels.frame("generate").bar
     answered: list[int] = []
 
+    def bars() -> list[Any]:
+        return [window.bar, *(window.panels.frame(name).bar for name in window.panels.open_ids())]
+
+    @example(data=png_with(json.dumps(INSPECTED)), suffix=".png", on_panel=False)
+    @example(data=png_with(json.dumps({"schema": 1, "kind": "generate", "request": {}})), suffix=".png", on_panel=False)
     @given(data=pictures, suffix=SUFFIXES, on_panel=st.booleans())
     @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
     def dropped(data: bytes, suffix: str, on_panel: bool) -> None:
-        for bar in bars:
+        window.panels.open("generate")  # what was dropped before may have opened another panel
+        for bar in bars():
             bar.clear()
         path = tmp_path / f"picture{suffix}"
         path.write_bytes(data)
@@ -69,8 +75,9 @@ def test_any_bytes_dropped_leave_a_window_that_draws(open_studio: Any, qtbot: Qt
         answered.clear()
         window.background.run(lambda: 1, answered.append)
         qtbot.waitUntil(lambda: bool(answered), timeout=LONG)
+        qtbot.waitUntil(lambda: all(window.panels.frame(name).settled for name in window.panels.open_ids()), timeout=LONG)
         quiet(qtbot, studio)
-        assert any(bar.isVisible() and bar.text() for bar in bars)
+        assert any(bar.isVisible() and bar.text() for bar in bars())
         assert panel.controls.form.valid_value() is not None
         assert not [note.text for note in studio.notifications.items() if "Something went wrong" in note.text or "fault" in note.text]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,24 @@ def test_mp4(service: ExportService, tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ExportError, match="no codec. Save as GIF"):
         service.save(item("animation", Animation(frames, fps=99)), path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "ffmpeg"]
+
+
+@pytest.mark.skipif(animation_module.ffmpeg() is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize("size", [(64, 64), (45, 71), (300, 400), (1, 1)])
+def test_mp4_plays_back_what_was_written(service: ExportService, tmp_path: Path, size: tuple[int, int]) -> None:
+    """Decoded by the same program: as many pictures, small ones enlarged, sides even, colours within what H.264 loses."""
+    height, width = size
+    colours = np.array([[200, 40, 40], [40, 160, 60], [50, 60, 200], [120, 120, 120]], np.uint8)
+    frames = np.broadcast_to(colours[:, None, None], (4, height, width, 3)).copy()
+    path = service.save(item("animation", Animation(frames, fps=12, hold=0.25)), tmp_path / "a.mp4")
+    command = [str(animation_module.ffmpeg()), "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    played = subprocess.run(command, capture_output=True, check=True).stdout
+    zoom = max(1, 256 // max(size))
+    high, wide = (side * zoom + side * zoom % 2 for side in size)
+    shown = np.frombuffer(played, np.uint8).reshape(-1, high, wide, 3)
+    assert len(shown) == 4 + 3
+    expected = colours[[0, 1, 2, 3, 3, 3, 3], None, None].astype(int)
+    assert np.abs(shown[:, : height * zoom, : width * zoom] - expected).mean() < 4
 
 
 def test_script(service: ExportService, tmp_path: Path) -> None:

@@ -107,6 +107,22 @@ def test_a_logarithmic_slider_is_even_in_decades(form) -> None:
     assert form.value().rate == pytest.approx(1e-3, rel=0.05)  # half-way from 1e-6 to 1
 
 
+def test_a_logarithmic_field_without_a_step_reaches_its_smallest_values(qtbot) -> None:
+    class Fine(Request):
+        kind: ClassVar[str] = "fine"
+        rate: float = ui(3e-4, title="Rate", ge=1e-6, le=1.0, log=True)
+
+    fine = RequestForm(Fine)
+    qtbot.addWidget(fine)
+    spin, slider = (fine.field("rate").findChild(kind) for kind in (QDoubleSpinBox, QSlider))
+    assert spin.text() == "0.0003"
+    spin.setValue(0.0)
+    assert fine.value().rate == 1e-6 and slider.value() == 0
+    spin.setValue(0.001)
+    spin.stepUp()
+    assert fine.value().rate == pytest.approx(0.0011)
+
+
 def test_the_wheel_changes_nothing_that_has_no_focus(form) -> None:
     spin = form.field("scale").focus_widget()
     assert not spin.hasFocus()

@@ -6,10 +6,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QLabel
 
-from studio.ui.icons import IconButton, recolour, svg_source
+from studio.ui.icons import IconButton, pixmap, recolour, svg_source
 from studio.ui.stylesheet import style_sheet
 from studio.ui.theme import theme
 from studio.ui.tokens import FONT_PX, ThemeError, bundled_themes, contrast, load_tokens
@@ -84,6 +84,19 @@ def test_switching_repaints_widgets_and_icons(qtbot, qapp: QApplication) -> None
 def test_an_unknown_theme_follows_the_system(qapp: QApplication) -> None:
     theme().apply("no such theme")
     assert theme().choice == "system"
+
+
+def test_an_icon_is_drawn_once_for_each_colour_size_and_screen(qapp: QApplication) -> None:
+    svg, blue = svg_source("panel"), QColor("#1234ff")
+    first = pixmap(svg, blue, 24)
+    assert pixmap(svg, blue, 24).cacheKey() == first.cacheKey()
+    others = [pixmap(svg, QColor("#ff3412"), 24), pixmap(svg, blue, 32), pixmap(svg, blue, 24, 2.0)]
+    assert len({first.cacheKey(), *(one.cacheKey() for one in others)}) == 4
+    assert others[2].width() == 48 and others[2].devicePixelRatio() == 2.0
+    painter = QPainter(first)
+    painter.fillRect(first.rect(), QColor("#000000"))
+    painter.end()
+    assert pixmap(svg, blue, 24).toImage() != first.toImage(), "what a caller draws on it stays the caller's"
 
 
 def test_icons_are_recolourable_and_an_unknown_one_is_no_hole() -> None:

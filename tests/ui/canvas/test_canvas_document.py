@@ -104,13 +104,29 @@ def test_forgetting_tells_nobody_that_nothing_can_be_undone(qapp) -> None:
     document.set_picture(np.zeros((400, 400, 3), np.uint8))
     possible: list[bool] = []
     clean: list[bool] = []
-    document.undo.canUndoChanged.connect(possible.append)
-    document.undo.cleanChanged.connect(clean.append)
+    document.undo.indexChanged.connect(lambda _index: possible.append(document.undo.canUndo()))
+    document.undo.indexChanged.connect(lambda _index: clean.append(document.undo.isClean()))
     for _ in range(6):
         document.set_mask(RNG.integers(0, 256, (400, 400), dtype=np.uint8))
-    assert all(possible) and not any(clean) and document.undo.count() < 7
+    assert len(possible) == 6 and all(possible) and not any(clean) and document.undo.count() < 7
     document.undo.setIndex(0)
     assert not document.undo.isClean()  # the picture as it was opened cannot be reached any more
+
+
+def test_what_was_saved_is_marked_no_more_once_another_step_takes_its_place(qapp) -> None:
+    document = CanvasDocument()
+    document.set_picture(np.zeros((40, 40, 3), np.uint8))
+    for _ in range(2):
+        document.set_mask(RNG.integers(0, 256, (40, 40), dtype=np.uint8))
+    document.undo.setClean()
+    document.undo.undo()
+    assert not document.undo.isClean() and document.undo.canRedo()
+    document.set_mask(RNG.integers(0, 256, (40, 40), dtype=np.uint8))
+    steps = document.undo.count()
+    assert document.undo.index() == steps and not document.undo.canRedo()
+    for index in range(steps + 1):
+        document.undo.setIndex(index)
+        assert not document.undo.isClean()
 
 
 def test_what_was_saved_stays_marked_while_older_steps_are_forgotten(qapp) -> None:
