@@ -14,6 +14,17 @@
     experiment    the same world and seeds for on-policy and off-policy: trial, gaps
     offpolicy     importance sampling: one policy judged by the episodes of another
 
-Every choice takes one draw of the agent's own stream and every uncertain step one of the world's; nothing else draws.
+Behind one door, for tables, networks and agents of other libraries alike:
+
+    learner       Learner, what every agent can do; episodes as seeds and actions; knobs, their settings
+    tabular       TabularLearner, the agents above behind that door; deep, sb3: the others
+    worlds        which world, what it is, copies of it
+    learners      every agent by name: LEARNERS, make
+    session       Session(plan).advance(): seeds in turn; change, edit, marks, rewind, branch, evaluate
+    record, marks what is written down of a run, and the ways back
+    store, agents checkpoints on the disk; agents as files that load as policies
+    statistics    curves of seeds on one axis, bands; tensorboard: event files
+
+Every choice of a tabular agent takes one draw of the agent's own stream and every uncertain step one of the world's; nothing else draws.
 Everything a person can put right raises a subclass of `errors.RLError`.
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from math import isfinite
 from random import Random
@@ -165,7 +164,7 @@ class Agent(ABC):
 
     def checkpoint(self) -> dict[str, Any]:
         """All that the rest of the run depends on but settings and the world's map, as JSON."""
-        fields = {name: deepcopy(getattr(self, name)) for name in self._kept}
+        fields = {name: _copied(getattr(self, name)) for name in self._kept}
         streams = {"random": stream_state(self._random), "world": self.world.keep()}
         return {"agent": self.name, "seed": self.seed, **streams, **fields}
 
@@ -185,4 +184,9 @@ class Agent(ABC):
         self.world.put_back(kept["world"])
         self._random, self.seed = stream, kept["seed"]
         for name in self._kept:
-            setattr(self, name, deepcopy(kept[name]))
+            setattr(self, name, _copied(kept[name]))
+
+
+def _copied(value: Any) -> Any:
+    """Lists in lists anew, many times as fast as `deepcopy`; all else in a checkpoint never changes."""
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value

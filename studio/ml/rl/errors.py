@@ -26,6 +26,10 @@ class BadCheckpoint(RLError):
     """A checkpoint that does not belong to this agent or world."""
 
 
+class NewerCheckpoint(BadCheckpoint):
+    """A checkpoint of a newer version of the studio: whole, but not for this one."""
+
+
 class BadPolicy(RLError):
     """A table that is no policy, or a pair of policies that cannot be compared."""
 

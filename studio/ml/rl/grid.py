@@ -6,7 +6,7 @@ by `reshape(rows, columns)`. Rewards are for entering a cell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import isfinite
 
@@ -44,6 +44,10 @@ class GridWorld:
     step_reward: float = -1.0
     cliff_reward: float = -100.0
     moves: str = "URDL"
+
+    def __getstate__(self) -> dict[str, object]:
+        """The drawing alone: what is worked out from it is worked out again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.columns < 1:
