@@ -133,6 +133,40 @@ def _story_of_a_document(studio: Any) -> Iterator[Callable[[], bool]]:
     yield lambda: False
 
 
+def save_often() -> None:
+    """Where runs train: a checkpoint is written after every other."""
+    from studio_plugins.rl import training
+
+    training.SAVE_EVERY = training.SAVE_SHARE = 0.0
+
+
+def train_agents(studio: Any) -> None:
+    """Train two agents slowly in the Agents panel; tells of their steps once they were saved often enough."""
+    from PySide6.QtCore import QTimer
+
+    studio.window.panels.open("rl")
+    begun: list[bool] = []
+    timer = QTimer(studio)
+
+    def look() -> None:
+        panel = studio.window.panels.panel("rl")
+        if panel is None or panel.controls.described is None:
+            return
+        if not begun:
+            begun.append(True)
+            panel.controls.set_shared(seeds=2, steps=60_000)
+            panel.stage.play.set_rate(600)
+            panel.press()
+        if len(panel.desk.views) == len(panel.desk.seats) == 2:
+            studio.services.engine.services["annex"].call(save_often)
+            files = [seat.folder / "current.json" for seat in panel.desk.seats]
+            if all(file.exists() for file in files):
+                tell("trained", *(panel.desk.views[index].steps for index in (0, 1)))
+
+    timer.timeout.connect(look)
+    timer.start(20)
+
+
 def brush_over(panel: Any, *places: tuple[int, int]) -> None:
     """A stroke of the mouse along places of the picture."""
     from PySide6.QtCore import QPointF, Qt
