@@ -29,6 +29,8 @@ BENCHES = {
     "gp": "Gaussian processes against scikit-learn and GPyTorch, and while a point is dragged",
     "attention": "capturing attention against a plain pass, and maps of long texts",
     "attention_view": "a frame of 1,024 heads, and of a map of 4,096 tokens while it is panned and zoomed",
+    "rl": "agents against Stable-Baselines3 at equal settings, tables, worlds, and what watching costs",
+    "rl_window": "four runs in a real window: its lag, a Gaussian process dragged beside them, the cost of watching",
     "quality": "few-step default against 100 DDPM steps, as the oracle sees it",
 }
 
