@@ -134,10 +134,13 @@ class RlPanel(Panel):
         def some() -> bool:
             return bool(self.desk.seats)
 
+        def moving() -> bool:
+            return self.theatre.plays() or self.desk.goes_on()
+
         for name, text, callback, enabled in (
             ("train", "Train, pause or go on", self.press, None),
             ("new", "Begin the training anew", self.begin, None),
-            ("step", "One step of every run", self._step, some),
+            ("step", "One step of every run", self._step, moving),
             ("keep", "Keep these runs in the History", self.desk.keep, some),
             ("checkpoint", "Write checkpoints of these runs", self.desk.checkpoint, some),
             ("script", "Copy as Python", self.copy_script, None),

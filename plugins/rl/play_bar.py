@@ -192,6 +192,11 @@ class PlayBar(QFrame):
     def is_paused(self) -> bool:
         return self.pause.isChecked()
 
+    def set_able(self, able: bool) -> None:
+        """Whether there is anything to pause and to step: not before a training, and not after its end."""
+        self.pause.setEnabled(able)
+        self.step.setEnabled(able)
+
     def set_paused(self, paused: bool) -> None:
         """Show that it is paused, or goes on; says so if that is new."""
         self.pause.setChecked(paused)

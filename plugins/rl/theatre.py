@@ -37,6 +37,7 @@ class Theatre(QObject):
         self._keys.acted.connect(lambda action: desk.dial.tell("press", action))
         self._keys.holds.connect(lambda action: setattr(desk.dial, "held", action))
         play, replay = stage.play, stage.replay
+        play.set_able(False)
         play.watched.connect(self._watch)
         play.speed_changed.connect(self._set_speed)
         play.waits.connect(lambda waits: setattr(desk.dial, "patient", waits))
@@ -97,9 +98,11 @@ class Theatre(QObject):
             self._stage.play.set_replay(best[0].number if best else None)
 
     def show_moving(self, moves: bool, left: bool) -> None:
-        """Whether any run moves now."""
-        if not self.plays() and left:
-            self._show_paused(not moves)
+        """Whether any run moves now, and whether any has steps left to make."""
+        plays = self.plays()
+        self._stage.play.set_able(plays or left)
+        if not plays:
+            self._show_paused(left and not moves)
 
     def _show_paused(self, paused: bool) -> None:
         """On the bar; what the bar then says is no wish of the person."""
@@ -160,6 +163,7 @@ class Theatre(QObject):
             if view is not None:
                 self.show_view(self.chosen, view)
             return
+        self._stage.play.set_able(True)
         self._show_paused(False)
         if what == "replay":
             view = self._desk.views.get(self.chosen)

@@ -240,6 +240,26 @@ def test_policies_play_and_an_episode_is_seen_again(rl_room: RlRoom) -> None:
     assert tile.header.mode == "finished" and look().steps == 4000
 
 
+def test_the_bar_offers_only_what_there_is_to_do(rl_room: RlRoom) -> None:
+    """Before a training and after its end there is nothing to pause, but who plays then can be."""
+    panel = rl_room.open(steps=300)
+    bar, step = panel.stage.play, panel.context.commands.get("rl.step")
+    for begin in (panel.zones.primary.click, lambda: panel.controls.form.set_fields({"steps": 600})):
+        assert not bar.pause.isEnabled() and not bar.step.isEnabled() and not step.is_enabled()
+        begin()
+        rl_room.until(bar.pause.isEnabled)
+        assert step.is_enabled()
+        if not panel.desk.trains():
+            assert bar.is_paused
+            panel.press()
+        rl_room.trained(panel)
+        assert not bar.is_paused
+    watch(panel, "current")
+    assert bar.pause.isEnabled() and bar.step.isEnabled() and not bar.is_paused
+    watch(panel, "training")
+    assert not bar.pause.isEnabled()
+
+
 def watch(panel: Any, what: str) -> None:
     """Choose what is watched, as a hand would."""
     box = panel.stage.play.watch
