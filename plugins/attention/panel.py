@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -49,11 +49,13 @@ class AttentionPanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.sight = Sight(self)
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
+        yield
         self.stage = Stage(self.sight, self._empty_state(), self.zones)
+        yield
         self.insight = Insight(self.zones, self.sight)
         self.desk = Desk(self.context, self.sight, self.stage, self.insight, self)
         self.run_bar = CancelRow("Cancel what is being read (Esc)", parent=self)

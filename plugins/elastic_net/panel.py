@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,13 @@ class ElasticNetPanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.setAcceptDrops(True)
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
+        yield
         self.stage = Stage(self._empty_state(), self.zones)
+        yield
         self.insight = Insight(self.zones)
         self.desk = Desk(self.context, self)
         self._live = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -50,15 +50,17 @@ class GeneratePanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.shelf = Shelf(self.context.panel_dir, kinds=(*DRAWS, EXTERNAL))
         problems, forget = self.shelf.look()
         self.prompts = PromptHistory(self.context.panel_dir / "prompts.json")
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones, self.models, self.shelf.own)
         self.controls.set_history(self.prompts.prompts)
+        yield
         self.stage = Stage(self._empty_state(), self.zones)
         self.insight = Insight(self.zones)
+        yield
         self.opening = Opening(self, self.shelf, self.controls)
         self.desk = Desk(self.context, self.stage, self.insight, self)
         self.shown = self.desk.shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,14 @@ class GpPanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.document = Document(self)
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
         self.stage = Stage(self.zones)
+        yield from self.stage.build()
         self.insight = Insight(self.zones)
+        yield
         self.desk = Desk(self.context, self)
         self.view_bar = ViewBar(self.zones, self.document.undo)
         self.edits = Edits(self.document, self.stage, self.controls)

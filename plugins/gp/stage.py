@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -38,22 +39,28 @@ class Stage(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.function = FunctionView(self)
-        self.function.example.connect(self.example)
-        self.function.opening.connect(self.opening)
-        self.surface = SurfacePlot(self)
-        self.components, self.slope, self.search = ComponentsPage(self), SlopePage(self), SearchPage(self)
         self.tabs = PageTabs(PAGES, "Ways to look at the process", self)
         self._pages = QStackedWidget(self)
-        for page in (self.function, self.surface, self.components, self.slope, self.search):
-            self._pages.addWidget(page)
         self._inputs = 1
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.tabs)
         layout.addWidget(self._pages, 1)
+
+    def build(self) -> Iterator[None]:
+        """Make the pages, as `Panel.build`."""
+        self.function = FunctionView(self)
+        self.function.example.connect(self.example)
+        self.function.opening.connect(self.opening)
+        yield
+        self.surface = SurfacePlot(self)
+        yield
+        self.components, self.slope, self.search = ComponentsPage(self), SlopePage(self), SearchPage(self)
+        for page in (self.function, self.surface, self.components, self.slope, self.search):
+            self._pages.addWidget(page)
         self.tabs.currentChanged.connect(lambda _index: self._turn())
+        yield
 
     # --- which page ---
 

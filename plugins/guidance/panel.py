@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class GuidancePanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.shelf = Shelf(self.context.panel_dir)
         problems, _ = self.shelf.look()
         self.companions = Companions(self.context.panel_dir)
@@ -54,10 +54,12 @@ class GuidancePanel(Panel):
         self.columns = Columns(self)
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones, self.columns, self.shelf.models, self.companions)
+        yield
         self.desk = Desk(self.context, self)
         self.shown = self.desk.shown
         self.stage = Stage(self.columns, self.shown, self.controls.missing, self.zones)
         self.insight = Insight(self.zones)
+        yield
         self.bar = StageBar(self.zones, self.stage, self)
         self.zones.set_stage(self.stage)
         self.zones.set_primary(

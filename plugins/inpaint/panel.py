@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,16 @@ class InpaintPanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.zones = PanelLayout(self)  # the first child: its widgets go before what they show
         self.document = CanvasDocument(self)
         self.settings = CanvasSettings(self)
         self.versions = Versions(self)
         self.controls = Controls(self.zones)
+        yield
         self.desk = Desk(self.context, self)
         self.canvas = CanvasStage(self.document, self.settings, self.zones)
+        yield
         self.looking = Looking(self.canvas, self)
         self.methods = MethodsPage(self.zones)
         self.strip = Strip(self.versions, self.zones)

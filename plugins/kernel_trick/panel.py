@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
@@ -37,11 +37,13 @@ class KernelTrickPanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.document = Document(self)
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
+        yield
         self.stage = Stage(self._empty_state(), self.zones)
+        yield
         self.insight = Insight(self.zones)
         self.desk = Desk(self.context, self)
         self._begun = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,13 +53,15 @@ class RlPanel(Panel):
 
     # --- life ---
 
-    def build(self) -> None:
+    def build(self) -> Iterator[None]:
         self.zones = PanelLayout(self)
         self.controls = Controls(self.zones)
-        self.stage = Stage(Invitation(self._begin_in), self.zones)
+        self.stage = Stage(self.zones)
+        yield from self.stage.build(Invitation(self._begin_in))
         self.desk = Desk(self.context, self)
         self.insight = Insight(self.zones)
         self.zones.set_stage(self.stage)
+        yield
         self.theatre = Theatre(self.stage, self.desk, self)
         self.lines = Lines(self.stage.curves, self.desk, self)
         self.outlet = Outlet(self)

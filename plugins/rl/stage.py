@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -36,27 +36,33 @@ class Stage(QWidget):
 
     turned = Signal(str)
 
-    def __init__(self, invitation: EmptyState, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.tabs = PageTabs(PAGES, "Watch or measure", self)
-        self.tiles, self.curves = RunTiles(self), CurvePage(self)
-        self.tools, self.overlays = GridTools(self), OverlayBar(self)
-        self.play, self.replay = PlayBar(self), ReplayBar(self)
-        self.experiment, self.judge = ExperimentPage(self), OffPolicyPage(self)
-        self.sweep = SweepPage(self)
-        self._lower = QStackedWidget(self)
-        for page in (invitation, self.curves):
-            self._lower.addWidget(page)
-        self._watch = self._watch_page()
-        self._pages = QStackedWidget(self)
-        for page in (self._watch, self.experiment, self.sweep, self.judge):
-            self._pages.addWidget(page)
+        self._lower, self._pages = QStackedWidget(self), QStackedWidget(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.tabs)
         layout.addWidget(self._pages, 1)
+
+    def build(self, invitation: EmptyState) -> Iterator[None]:
+        """Make the pages, as `Panel.build`; the invitation stands where the curves will be."""
+        self.tiles, self.curves = RunTiles(self), CurvePage(self)
+        yield
+        self.tools, self.overlays = GridTools(self), OverlayBar(self)
+        self.play, self.replay = PlayBar(self), ReplayBar(self)
+        for page in (invitation, self.curves):
+            self._lower.addWidget(page)
+        self._watch = self._watch_page()
+        yield
+        self.experiment = ExperimentPage(self)
+        yield
+        self.judge, self.sweep = OffPolicyPage(self), SweepPage(self)
+        for page in (self._watch, self.experiment, self.sweep, self.judge):
+            self._pages.addWidget(page)
         self.tabs.currentChanged.connect(lambda _index: self._turn())
+        yield
 
     def _watch_page(self) -> QSplitter:
         self.split = QSplitter(Qt.Orientation.Vertical, self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +43,12 @@ class Panel(QWidget):
         self.last_message: PanelMessage | None = None
         context.attach(self)
 
-    def build(self) -> None:
-        """Make the widgets. Called once, after the window has been painted."""
+    def build(self) -> Iterator[None] | None:
+        """Make the widgets. Called once, after the window has been painted; not shown before it is over.
+
+        One that takes long is a generator: at each `yield` the window draws and answers, and may close the panel, which
+        then is made no further and hears no `closing()`.
+        """
 
     def state(self) -> dict[str, Any]:
         """What the session remembers of this panel (JSON values only)."""

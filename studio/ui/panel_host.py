@@ -6,7 +6,7 @@ import json
 import logging
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ class PanelHost(QObject):
                 self._states[panel_id] = state
             frame.guarded("while it was closed", panel.closing)
             self._pump.forget(panel)
-            self._services.commands.unregister_prefix(f"{panel_id}.")
+        self._services.commands.unregister_prefix(f"{panel_id}.")
         if self._services.engine is not None:
             self._services.engine.cancel_owner(panel_id)
         self._tabs.removeTab(self._tabs.indexOf(frame))
@@ -200,7 +200,8 @@ class PanelHost(QObject):
             if frame.panel is None and found is not None and found.usable:
                 self._load(frame, found)
 
-    def _build(self, frame: PanelFrame, manifest: Manifest, cls: type[Any]) -> None:
+    def _build(self, frame: PanelFrame, manifest: Manifest, cls: type[Any]) -> Iterator[None]:
+        """Make a panel and show it; the window lives at each `yield`."""
         if self._frames.get(manifest.id) is not frame or frame.panel is not None:
             return  # closed meanwhile
         panel: Panel | None = None
@@ -210,7 +211,11 @@ class PanelHost(QObject):
             panel = cls(self._context(manifest))
             panel.title = panel.title or manifest.title
             frame.take_in(panel)
-            panel.build()
+            for _ in panel.build() or ():
+                yield
+                if self._frames.get(manifest.id) is not frame:
+                    self._pump.forget(panel)
+                    return
         except (Exception, SystemExit) as error:  # a plugin's constructor: whatever it raises belongs in its own place
             if panel is not None and isValid(panel):  # not where its __init__ forgot Panel's
                 panel.deleteLater()

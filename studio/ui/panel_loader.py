@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
@@ -23,7 +23,7 @@ log = logging.getLogger("studio.ui")
 TURN = 0.006
 """Seconds of imports between two looks at the window's events; one module may take longer, pyqtgraph 80 to 300 ms, once."""
 _PLOTS = "studio.ui.curves"
-Then = Callable[[type[Any]], None]
+Then = Callable[[type[Any]], Iterable[None] | None]
 Failed = Callable[[Exception], None]
 
 
@@ -38,7 +38,8 @@ class PanelLoader(QObject):
         self._turns.timeout.connect(self._turn)
 
     def load(self, manifest: Manifest, then: Then, failed: Failed) -> None:
-        """`then(panel class)` or `failed(error)` follows."""
+        """`then(panel class)` or `failed(error)` follows. What `then` returns is gone through with the window alive in
+        between."""
         self._apart.run(lambda: _prepared(manifest), lambda plan: self._begin(_loading(manifest, plan, then, failed)), failed)
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ def _loading(manifest: Manifest, plan: ImportPlan, then: Then, failed: Failed) -
         failed(error)
     else:
         yield
-        then(panel)
+        yield from then(panel) or ()
 
 
 def _types_of_qt() -> Iterator[None]:

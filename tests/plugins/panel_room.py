@@ -23,6 +23,13 @@ END = 60_000
 """Milliseconds after which a job of tiny models surely hangs."""
 
 
+def built(panel: Any) -> Any:
+    """The panel with its widgets."""
+    for _ in panel.build() or ():
+        pass
+    return panel
+
+
 class FakeWindow:
     """What a panel sees of the window; `notes`, `opened` and `asked` are what it said to it."""
 
@@ -74,7 +81,7 @@ class PanelRoom:
         )  # fmt: skip
         panel = self.panel_class(context)
         self.qtbot.addWidget(panel)
-        panel.build()
+        built(panel)
         self.panels.append(panel)
         return panel
 
