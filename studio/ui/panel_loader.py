@@ -58,10 +58,10 @@ class PanelLoader(QObject):
             loading = self._loading.popleft()  # while it runs, it may make the loop turn
             if next(loading, self) is not self:
                 self._loading.appendleft(loading)
-        if not self._loading:
+        if self._loading:
+            self._turns.start(0)  # anew: other timers that are due meanwhile come first
+        else:
             self._turns.stop()
-        elif not self._turns.isActive():  # stopped by a turn inside this one
-            self._turns.start(0)
 
 
 def _prepared(manifest: Manifest) -> ImportPlan:
