@@ -18,7 +18,7 @@ from studio.ml.diffusion.bpe import TokenizerCorrupt, TokenizerMissing
 from studio.ml.diffusion.model_folder import BadModelFolder, WordsConfig, parse_config, weight_files
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.text_model import Tokenizer
-from studio.ml.diffusion.weights import load_into, sha256_of
+from studio.ml.diffusion.weights import load_into, made_on, sha256_of
 
 
 class ClipNetwork(nn.Module):
@@ -156,7 +156,7 @@ def load_clip(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.f
     tokenizer = config.tokenizer.tokenizer(folder)
     try:
         schedule = Schedule.named(config.schedule, config.steps)
-        with torch.device("meta"):
+        with made_on("meta"):
             net = ClipNetwork(config.vision, config.text)
     except (ValueError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error

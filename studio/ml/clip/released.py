@@ -25,6 +25,7 @@ from studio.ml.diffusion.weights import (
     WrongWeights,
     differences,
     load_into,
+    made_on,
     require_memory,
     sha256_of,
     shapes_in,
@@ -50,7 +51,7 @@ class ReleasedEncoder:
 
     def build(self, *, device: str = "meta") -> ImageEncoder | TextEncoder:
         """The encoder without weights; on the meta device it takes no memory."""
-        with torch.device(device):
+        with made_on(device):
             return ImageEncoder(self.config) if isinstance(self.config, VisionConfig) else TextEncoder(self.config)
 
     def shapes(self) -> Shapes:
@@ -118,7 +119,7 @@ def load_released_clip(
         raise WeightsError(f"The vocabulary beside {text.name} has {tokenizer.size} tokens, not CLIP's {known.tokens}.")
     vision, words = known.image.config, known.text.config
     assert isinstance(vision, VisionConfig) and isinstance(words, TextConfig)
-    with torch.device("meta"):
+    with made_on("meta"):
         net = ClipNetwork(vision, words)
     for half, file in ((net.image_encoder, image), (net.text_encoder, text)):
         _fill(half, file, device=device, dtype=dtype)

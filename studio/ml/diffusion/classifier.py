@@ -18,7 +18,7 @@ from studio.ml.diffusion.blocks import GroupNorm32, timestep_embedding
 from studio.ml.diffusion.encoder import EncoderConfig, Layers
 from studio.ml.diffusion.model_folder import BadModelFolder, parse_config, weight_files
 from studio.ml.diffusion.schedule import Schedule
-from studio.ml.diffusion.weights import load_into, sha256_of
+from studio.ml.diffusion.weights import load_into, made_on, sha256_of
 
 
 class ClassifierConfig(EncoderConfig):
@@ -43,7 +43,7 @@ class AttentionPool(nn.Module):
         if head_channels < 1 or channels % head_channels:
             raise ValueError(f"{channels} channels cannot be divided into attention heads of {head_channels}")
         self.heads = channels // head_channels
-        self.positional_embedding = nn.Parameter(torch.randn(channels, side**2 + 1) / channels**0.5)
+        self.positional_embedding = nn.Parameter(nn.init.normal_(torch.empty(channels, side**2 + 1), std=channels**-0.5))
         self.qkv_proj = nn.Conv1d(channels, 3 * channels, 1)
         self.c_proj = nn.Conv1d(channels, out, 1)
 
@@ -147,7 +147,7 @@ def load_classifier(folder: Path, *, device: str = "cpu", dtype: torch.dtype = t
     try:
         shape = ClassifierConfig.model_validate(config.network)
         schedule = Schedule.named(config.schedule, config.steps)
-        with torch.device("meta"):
+        with made_on("meta"):
             net = EncoderUNet(shape)
     except (ValidationError, ValueError, TypeError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error

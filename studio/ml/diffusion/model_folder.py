@@ -13,7 +13,7 @@ from studio.ml.diffusion.sampling import Sampling
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.text_model import TextModel
 from studio.ml.diffusion.unet import NETWORKS, split_config
-from studio.ml.diffusion.weights import WeightsError, load_into, sha256_of
+from studio.ml.diffusion.weights import WeightsError, load_into, made_on, sha256_of
 from studio.ml.diffusion.words import WordTokenizer
 
 
@@ -87,7 +87,7 @@ def load_text_model(
     try:
         unet, text = split_config(config.network)
         schedule = Schedule.named(config.schedule, config.steps)
-        with torch.device("meta"):
+        with made_on("meta"):
             net = NETWORKS[kind](unet, text)
     except (ValidationError, ValueError, TypeError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error

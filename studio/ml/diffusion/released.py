@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from studio.ml.diffusion.unet import NETWORKS, TextConfig, UNet, UNetConfig
-from studio.ml.diffusion.weights import Shapes, differences
+from studio.ml.diffusion.weights import Shapes, differences, made_on
 
 Kind = Literal["text2im", "upsample", "inpaint", "upsample-inpaint", "adm"]
 
@@ -35,7 +33,7 @@ class ReleasedNetwork:
 
     def build(self, *, device: str = "meta") -> UNet:
         """The network without weights; on the meta device it takes no memory."""
-        with torch.device(device):
+        with made_on(device):
             return UNet(self.config) if self.text is None else NETWORKS[self.kind](self.config, self.text)
 
     def shapes(self) -> Shapes:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from studio.ml.diffusion.classifier import ClassifierConfig, EncoderUNet
-from studio.ml.diffusion.weights import Shapes
+from studio.ml.diffusion.weights import Shapes, made_on
 
 IMAGENET_CLASSES = 1000
 ATTENTION_PIXELS = (32, 16, 8)
@@ -28,7 +26,7 @@ class ReleasedClassifier:
 
     def build(self, *, device: str = "meta") -> EncoderUNet:
         """The network without weights; on the meta device it takes no memory."""
-        with torch.device(device):
+        with made_on(device):
             return EncoderUNet(self.config)
 
     def shapes(self) -> Shapes:

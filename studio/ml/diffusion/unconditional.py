@@ -27,7 +27,7 @@ from studio.ml.diffusion.sampler import Resume, StepRecord
 from studio.ml.diffusion.sampling import Sampling, run
 from studio.ml.diffusion.schedule import Schedule
 from studio.ml.diffusion.unet import UNet, UNetConfig
-from studio.ml.diffusion.weights import load_into, sha256_of
+from studio.ml.diffusion.weights import load_into, made_on, sha256_of
 
 
 class PixelModel(ABC):
@@ -193,7 +193,7 @@ def _load(folder: Path, kind: str, device: str, dtype: torch.dtype) -> tuple[Pix
     try:
         shape = UNetConfig.model_validate(config.network)
         schedule = Schedule.named(config.schedule, config.steps)
-        with torch.device("meta"):
+        with made_on("meta"):
             net = UNet(shape)
     except (ValidationError, ValueError, TypeError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error

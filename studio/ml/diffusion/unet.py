@@ -124,9 +124,9 @@ class Text2ImUNet(UNet):
     def __init__(self, config: UNetConfig, text: TextConfig) -> None:
         super().__init__(config, encoder_channels=text.xf_width)
         self.text = text
-        self.positional_embedding = nn.Parameter(0.01 * torch.randn(text.text_ctx, text.xf_width))
+        self.positional_embedding = nn.Parameter(nn.init.normal_(torch.empty(text.text_ctx, text.xf_width), std=0.01))
         if text.xf_padding:
-            self.padding_embedding = nn.Parameter(0.01 * torch.randn(text.text_ctx, text.xf_width))
+            self.padding_embedding = nn.Parameter(nn.init.normal_(torch.empty(text.text_ctx, text.xf_width), std=0.01))
         self.transformer = TextTransformer(text.xf_width, text.xf_layers, text.xf_heads)
         self.final_ln: nn.Module = nn.LayerNorm(text.xf_width) if text.xf_final_ln else nn.Identity()
         self.token_embedding = nn.Embedding(text.n_vocab, text.xf_width)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from studio.ml.diffusion.model_folder import BadModelFolder, parse_config, weight_files
-from studio.ml.diffusion.weights import load_into, sha256_of
+from studio.ml.diffusion.weights import load_into, made_on, sha256_of
 from studio.ml.language.tokenizer import END, TextConfig, TextTokenizer
 from studio.ml.language.writing import Pick, TextTooLong, likeliest
 from studio.ml.nn.layers import LayerCache, TransformerConfig
@@ -112,7 +112,7 @@ def load_causal(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch
     try:
         tokenizer = config.tokenizer.tokenizer()
         shape = CausalConfig.model_validate(config.network)
-        with torch.device("meta"):
+        with made_on("meta"):
             net = CausalNetwork(shape)
     except (ValidationError, ValueError, TypeError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from studio.ml.diffusion.model_folder import BadModelFolder, parse_config, weight_files
-from studio.ml.diffusion.weights import load_into, sha256_of
+from studio.ml.diffusion.weights import load_into, made_on, sha256_of
 from studio.ml.nn.layers import TransformerConfig
 from studio.ml.nn.positions import GridPositions, LearnedPositions, gaussian
 from studio.ml.nn.stacks import Encoder
@@ -125,7 +125,7 @@ def load_vit(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.fl
     config = parse_config(folder, VitModelConfig)
     try:
         shape = VitConfig.model_validate(config.network)
-        with torch.device("meta"):
+        with made_on("meta"):
             net = VisionTransformer(shape)
     except (ValidationError, ValueError, TypeError, RuntimeError) as error:
         raise BadModelFolder(f"config.json in {folder} describes no network that can be built: {error}") from error
