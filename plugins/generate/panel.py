@@ -86,7 +86,7 @@ class GeneratePanel(Panel):
         self._live_timer.setInterval(LIVE_PAUSE_MS)
         self._connect()
         register_commands(self)
-        self.controls.form.prompt_field().focus_widget().setFocus()
+        self.setFocusProxy(self.controls.form.prompt_field().focus_widget())
         self.opening.tell_problems(problems, forget=forget)
 
     @property

@@ -87,7 +87,7 @@ class GpPanel(Panel):
         self._unable = False
         self._connect()
         self._show(self.document.scene, self.document.scene)
-        self.stage.plot.setFocus()
+        self.setFocusProxy(self.stage.plot)
 
     def _connect(self) -> None:
         document, stage, controls = self.document, self.stage, self.controls

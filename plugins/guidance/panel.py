@@ -71,7 +71,7 @@ class GuidancePanel(Panel):
         self._connect()
         register_commands(self)
         self._look()
-        self.controls.prompt_editor.setFocus()
+        self.setFocusProxy(self.controls.prompt_editor)
         if problems:
             self.message(" ".join(problems), "warning")
 

@@ -44,7 +44,8 @@ class Panel(QWidget):
         context.attach(self)
 
     def build(self) -> Iterator[None] | None:
-        """Make the widgets. Called once, after the window has been painted; not shown before it is over.
+        """Make the widgets. Called once, after the window has been painted; not shown before it is over. The keyboard goes
+        to the panel's `focusProxy()` then, or to its first field.
 
         One that takes long is a generator: at each `yield` the window draws and answers, and may close the panel, which
         then is made no further and hears no `closing()`.

@@ -307,12 +307,12 @@ def _id_of(found: Discovered) -> str:
 
 
 def _focus_first(panel: Panel) -> None:
-    """Put the keyboard into the first field, unless the person is already typing somewhere."""
+    """Put the keyboard where the panel wants it, or into its first field, unless the person uses it elsewhere already."""
     focused = QApplication.focusWidget()
-    if focused is not None and not isinstance(focused, QTabBar):
+    if focused is not None and not isinstance(focused, (QTabBar, PanelFrame)):
         return
     fields = (QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
-    first = next((w for w in panel.findChildren(QWidget) if isinstance(w, fields) and w.isVisibleTo(panel)), None)
+    first = panel.focusProxy() or next((w for w in panel.findChildren(QWidget) if isinstance(w, fields) and w.isVisibleTo(panel)), None)
     (first or panel).setFocus(Qt.FocusReason.OtherFocusReason)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QPlainTextEdit
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 PANEL = """
 from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QLineEdit
 from studio.host.commands import Command
 from studio.host.panel import Panel
 
@@ -23,6 +25,8 @@ TURNS = 5
 class Parts(Panel):
     def build(self):
         self.context.commands.register(Command("parts.do", "Do", HEARD.append))
+        self.first, self.wanted = QLineEdit(self), QLineEdit(self)
+        self.setFocusProxy(self.wanted)
         self.turns = 0
         clock = QTimer(self)
         clock.timeout.connect(self.turn)
@@ -54,6 +58,8 @@ def opened(open_studio: Callable[..., Any], data_dir: Path, qtbot: QtBot) -> Cal
     def begin(turns: float) -> tuple[Any, Any]:
         (folder / "panel.py").write_text(PANEL.replace("TURNS = 5", f'TURNS = float("{turns}")'))
         studio = open_studio()
+        studio.window.activateWindow()
+        qtbot.waitUntil(studio.window.isActiveWindow)
         panels = studio.window.panels
         panels.open("parts")
         qtbot.waitUntil(lambda: "parts.do" in studio.services.commands or panels.frame("parts").settled)
@@ -98,3 +104,21 @@ def test_a_fault_in_a_later_part_is_shown_in_its_place(opened: Any, qtbot: QtBot
     told = [text.toPlainText() for text in panels.frame("parts").findChildren(QPlainTextEdit)]
     assert panels.panel("parts") is None and any("a fault in the second part" in text for text in told)
     assert "parts.do" not in studio.services.commands
+
+
+def test_the_keyboard_goes_where_the_panel_wants_it(opened: Any, qtbot: QtBot) -> None:
+    studio, _module = opened(5)
+    panels = studio.window.panels
+    qtbot.waitUntil(lambda: panels.frame("parts").settled)
+    assert QApplication.focusWidget() is panels.panel("parts").wanted
+
+
+def test_it_stays_with_whoever_types_while_a_panel_opens(opened: Any, qtbot: QtBot) -> None:
+    studio, module = opened(float("inf"))
+    panels, palette = studio.window.panels, studio.window.palette_
+    palette.open()
+    assert palette.line.hasFocus()
+    module.TURNS = 5
+    qtbot.waitUntil(lambda: panels.panel("parts") is not None)
+    QTest.keyClicks(QApplication.focusWidget(), "open")
+    assert palette.isVisible() and palette.line.text() == "open"
