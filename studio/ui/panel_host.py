@@ -311,9 +311,18 @@ def _focus_first(panel: Panel) -> None:
     focused = QApplication.focusWidget()
     if focused is not None and not isinstance(focused, (QTabBar, PanelFrame)):
         return
+    (panel.focusProxy() or _first_field(panel) or panel).setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def _first_field(panel: Panel) -> QWidget | None:
+    """The first that Tab comes to."""
     fields = (QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
-    first = panel.focusProxy() or next((w for w in panel.findChildren(QWidget) if isinstance(w, fields) and w.isVisibleTo(panel)), None)
-    (first or panel).setFocus(Qt.FocusReason.OtherFocusReason)
+    widget = panel.nextInFocusChain()
+    while widget is not panel:
+        if isinstance(widget, fields) and panel.isAncestorOf(widget) and widget.isVisibleTo(panel) and widget.isEnabled():
+            return widget
+        widget = widget.nextInFocusChain()
+    return None
 
 
 def _json_state(panel: Panel) -> dict[str, Any]:

@@ -20,13 +20,16 @@ from studio.host.panel import Panel
 
 HEARD = []
 TURNS = 5
+PROXY = True
 
 
 class Parts(Panel):
     def build(self):
         self.context.commands.register(Command("parts.do", "Do", HEARD.append))
-        self.first, self.wanted = QLineEdit(self), QLineEdit(self)
-        self.setFocusProxy(self.wanted)
+        self.second, self.first, self.wanted = QLineEdit(self), QLineEdit(self), QLineEdit(self)
+        self.setTabOrder(self.first, self.second)
+        if PROXY:
+            self.setFocusProxy(self.wanted)
         self.turns = 0
         clock = QTimer(self)
         clock.timeout.connect(self.turn)
@@ -107,10 +110,15 @@ def test_a_fault_in_a_later_part_is_shown_in_its_place(opened: Any, qtbot: QtBot
 
 
 def test_the_keyboard_goes_where_the_panel_wants_it(opened: Any, qtbot: QtBot) -> None:
-    studio, _module = opened(5)
+    studio, module = opened(5)
     panels = studio.window.panels
     qtbot.waitUntil(lambda: panels.frame("parts").settled)
     assert QApplication.focusWidget() is panels.panel("parts").wanted
+    panels.close("parts")
+    module.PROXY = False
+    panels.open("parts")
+    qtbot.waitUntil(lambda: panels.frame("parts").settled)
+    assert QApplication.focusWidget() is panels.panel("parts").first, "the first that Tab comes to, not the first made"
 
 
 def test_it_stays_with_whoever_types_while_a_panel_opens(opened: Any, qtbot: QtBot) -> None:
