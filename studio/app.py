@@ -29,6 +29,7 @@ from studio.host.paths import DataPaths
 from studio.host.results import ResultsStore
 from studio.host.session import SessionStore
 from studio.host.settings import SettingsStore
+from studio.ui.garbage import GarbageCollection
 from studio.ui.services import Services
 from studio.ui.theme import theme as current_theme
 from studio.ui.window import MainWindow
@@ -53,6 +54,8 @@ class Studio(QObject):
         self._safe = safe
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.notifications = NotificationCenter()
+        self.garbage = GarbageCollection(self)
+        self.garbage.start()
         self.paths, problem = self._usable_paths(data_dir)
         self.guard = CrashGuard(self.paths.crash, version=__version__, on_error=self._uncaught.emit)
         self.guard.install()
@@ -92,6 +95,7 @@ class Studio(QObject):
         if self.services.results is not None:
             self.services.results.close()
         self.guard.close()
+        self.garbage.stop()
         if self._temporary is not None:
             self._temporary.cleanup()
         return clean
@@ -136,7 +140,7 @@ class Studio(QObject):
         services.results = store
         services.engine = Engine(
             device=options.device, preload=("torch",) if self._heavy else (), threads=options.threads or None,
-            cache_bytes=round(options.cache_gib * 2**30) or None,
+            cache_bytes=round(options.cache_gib * 2**30) or None, collect=self.garbage.collect,
             services={
                 "results": store, "settings": services.settings, "paths": self.paths,
                 "annex": Annex(partial(annex_services, store.root)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import threading
 import time
@@ -25,6 +26,21 @@ settings.load_profile("studio")
 
 GRACE = 5.0
 """Seconds a thread may take to end after its test."""
+
+
+_ENDED = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Python's garbage collector rests inside tests: it would destroy what one window left behind in the midst of another.
+    Where the studio itself has a window, `studio.ui.garbage` collects."""
+    gc.disable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Between two tests it goes through what the test has made, at times through more."""
+    ended = next(_ENDED)
+    gc.collect(2 if ended % 500 == 0 else 1 if ended % 20 == 0 else 0)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +73,7 @@ def no_window_left(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     from PySide6.QtCore import QCoreApplication, QEvent, QTimer
-    from PySide6.QtWidgets import QApplication, QMenu, QWidget
+    from PySide6.QtWidgets import QApplication
     from shiboken6 import isValid
 
     request.getfixturevalue("qapp")
@@ -76,14 +92,10 @@ def no_window_left(request: pytest.FixtureRequest) -> Iterator[None]:
     finally:
         QTimer.start = start  # type: ignore[method-assign, assignment]
 
-    def foreign(widget: QWidget) -> bool:
-        # WORKAROUND: every pyqtgraph plot makes context menus without a parent, which Python collects at some later time.
-        return isinstance(widget, QMenu) and not widget.isVisible()
-
     def left() -> list[str]:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         QApplication.processEvents()
-        widgets = [w for w in QApplication.topLevelWidgets() if isValid(w) and id(w) not in widgets_before and w.parent() is None and not foreign(w)]
+        widgets = [w for w in QApplication.topLevelWidgets() if isValid(w) and id(w) not in widgets_before and w.parent() is None]
         timers = [name for timer, name in started if isValid(timer) and timer.isActive()]
         return [f"widget {type(w).__name__} {w.objectName()!r}" for w in widgets] + [f"running timer {name}" for name in timers]
 

@@ -9,12 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from studio.ui.plot_axis import PlotAxis
+from studio.ui.plot_axis import BarePlot
 from studio_plugins.gp.gestures import Gesture
 
 Array = npt.NDArray[np.float64]
@@ -26,7 +25,7 @@ _NUDGES = {
 NUDGE_PX = 2.0
 
 
-class Canvas(pg.PlotWidget):  # type: ignore[misc]
+class Canvas(BarePlot):
     """A plot whose left button belongs to `begin`: it is asked for a Gesture when the button goes down inside the axes.
     The wheel zooms, the right button scales and the middle one moves the view, as in every pyqtgraph plot.
 
@@ -42,7 +41,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
     all_wanted = Signal()
 
     def __init__(self, begin: Callable[[QPointF, Qt.KeyboardModifier], Gesture], parent: QWidget | None = None) -> None:
-        super().__init__(parent, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
+        super().__init__(parent)
         self._begin = begin
         self._gesture: Gesture | None = None
         self.setAntialiasing(True)

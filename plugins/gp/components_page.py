@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from studio.ml.gp.components import Component
 from studio.ml.gp.jet import Array
-from studio.ui.plot_axis import PlotAxis, style_axes
+from studio.ui.plot_axis import BarePlot, style_axes
 from studio.ui.theme import theme
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.gp.layers import Belief
@@ -81,7 +80,7 @@ class TermPlot(QWidget):
         self._title = QLabel(self)
         self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._title.setWordWrap(True)
-        self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
+        self._plot = BarePlot(self)
         self._plot.hideButtons()
         self._belief = Belief(self._plot.getPlotItem(), "series.0")
         self._axes = ("x", "")

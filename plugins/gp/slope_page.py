@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from studio.ml.gp.jet import Array
-from studio.ui.plot_axis import PlotAxis, style_axes
+from studio.ui.plot_axis import BarePlot, style_axes
 from studio.ui.theme import theme
 from studio.ui.tokens import SPACE_M, SPACE_S
 from studio_plugins.gp.deeper import Slopes
@@ -29,7 +29,7 @@ class SlopePage(QWidget):
         super().__init__(parent)
         self._axes = ("x", "y")
         self._slope_note, self.area_note = _note(self), _note(self)
-        self._plots = [pg.PlotWidget(self, axisItems={s: PlotAxis(s) for s in ("bottom", "left")}, enableMenu=False) for _ in range(2)]
+        self._plots = [BarePlot(self) for _ in range(2)]
         self._zeros = [pg.InfiniteLine(0.0, angle=0) for _ in self._plots]
         for plot, zero, name in zip(self._plots, self._zeros, ("Slope of f", "Running integral of f"), strict=True):
             plot.hideButtons()

@@ -16,6 +16,7 @@ import pyqtgraph as pg
 from PySide6.QtGui import QBrush, QColor, QFont, QPainter
 
 from studio.ui.heat import colours
+from studio.ui.plot_axis import keep_menu
 from studio.ui.theme import theme
 from studio.ui.tokens import FONT_PX
 from studio_plugins.gp.points import Points
@@ -151,6 +152,7 @@ class Surface:
             plot.addItem(curve, ignoreBounds=True)
         self._bar = pg.ColorBarItem(width=BAR_PX, interactive=False, colorMapMenu=False)
         self._bar.setImageItem([], insert_in=plot)
+        keep_menu(self._bar, plot.getViewWidget())
 
     def show(self, x1: Array, x2: Array, values: Array, scale: Scale) -> None:
         """Values [b, a] over x1 [a] and x2 [b], both evenly spaced and two or more."""

@@ -40,11 +40,11 @@ class HistogramPlot(QWidget):
         super().__init__(parent)
         import pyqtgraph as pg
 
-        from studio.ui.plot_axis import PlotAxis
+        from studio.ui.plot_axis import BarePlot
 
         self._pg = pg
         self._statistics: Statistics | None = None
-        self.plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
+        self.plot = BarePlot(self)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.setFixedHeight(190)

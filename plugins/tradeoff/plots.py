@@ -50,13 +50,13 @@ class PointPlot(QWidget):
         super().__init__(parent)
         import pyqtgraph as pg
 
-        from studio.ui.plot_axis import PlotAxis
+        from studio.ui.plot_axis import BarePlot
 
         self._pg = pg
         self._labels = (x_label, y_label)
         self._dots: list[Dot] = []
         self._marked = -1
-        self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
+        self._plot = BarePlot(self)
         self._plot.setAntialiasing(True)
         self._plot.getPlotItem().getViewBox().setDefaultPadding(0.1)  # room for what is written beside the outer dots
         self._plot.getPlotItem().setContentsMargins(4, 8, 12, 4)

@@ -32,11 +32,11 @@ class ScorePlot(QWidget):
         super().__init__(parent)
         import pyqtgraph as pg
 
-        from studio.ui.plot_axis import PlotAxis
+        from studio.ui.plot_axis import BarePlot
 
         self._pg = pg
         self._names = pg.AxisItem("left")
-        self.plot = pg.PlotWidget(self, axisItems={"bottom": PlotAxis("bottom"), "left": self._names}, enableMenu=False)
+        self.plot = BarePlot(self, axes={"left": self._names})
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.setAccessibleName("Elo scores with their 95 % intervals")

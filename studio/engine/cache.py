@@ -29,10 +29,13 @@ class ModelCache:
     `budget` is the number of bytes per device: one number for all, or a mapping such as {"cpu": ..., "cuda:0": ...}.
     None means half of the memory of each device. A model that a live task uses is never evicted: dropping it here
     would free nothing, because the task still holds it. The newest model stays even if it alone exceeds the budget.
+    `collect` frees what sits in reference cycles, as models often do.
     """
 
-    def __init__(self, budget: int | Mapping[str, int] | None = None) -> None:
-        self._budget = budget
+    def __init__(
+        self, budget: int | Mapping[str, int] | None = None, collect: Callable[[], object] = gc.collect
+    ) -> None:
+        self._budget, self._collect = budget, collect
         self._entries: dict[Hashable, _Entry] = {}
         self._loading: dict[Hashable, threading.Lock] = {}
         self._lock = threading.RLock()
@@ -103,7 +106,7 @@ class ModelCache:
         with self._lock:
             idle = [key for key, entry in self._entries.items() if not entry.users]
             freed = sum(sum(self._entries.pop(key).sizes.values()) for key in idle)
-        gc.collect()  # modules often sit in reference cycles
+        self._collect()
         devices.free_cached_memory()
         return freed
 
@@ -150,7 +153,7 @@ class ModelCache:
                         del self._entries[key]
                         evicted = True
         if evicted:
-            gc.collect()
+            self._collect()
             devices.free_cached_memory()
 
 

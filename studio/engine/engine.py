@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import itertools
 import logging
 import sys
@@ -39,16 +40,16 @@ class Engine:
 
     `device`: "auto" or a torch device name. `preload`: modules imported on the compute thread before its first job.
     `services`: what jobs may use, e.g. {"results": store}. `cache_bytes`: budget of the model cache per device.
-    `threads`: torch's CPU threads (default cores - 1), applied after torch was preloaded. `clock` and `offloads` are
-    replaced in tests, where lanes are driven by `step()` and no thread is started.
+    `threads`: torch's CPU threads (default cores - 1), applied after torch was preloaded. `collect`: how reference cycles
+    are freed; a window does it on its own thread. `clock` and `offloads` are replaced in tests, where lanes are driven by `step()` and no thread is started.
     """
 
     def __init__(
         self, *, device: str = "auto", preload: Sequence[str] = (), services: Mapping[str, Any] | None = None,
         cache_bytes: int | None = None, threads: int | None = None, clock: Callable[[], float] = time.monotonic,
-        offloads: Offloads | None = None,
+        offloads: Offloads | None = None, collect: Callable[[], object] = gc.collect,
     ) -> None:
-        self.models = ModelCache(cache_bytes)
+        self.models = ModelCache(cache_bytes, collect)
         self.services: Mapping[str, Any] = services if services is not None else {}
         self.ready = threading.Event()
         self.startup_error: ErrorInfo | None = None

@@ -31,14 +31,14 @@ class Curves(QWidget):
         super().__init__(parent)
         import pyqtgraph as pg
 
-        from studio.ui.plot_axis import PlotAxis
+        from studio.ui.plot_axis import BarePlot
 
         self._pg = pg
         self._labels = (x_label, y_label)
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._items: dict[str, Any] = {}
         self._dirty: set[str] = set()
-        self._plot = pg.PlotWidget(self, axisItems={side: PlotAxis(side) for side in ("bottom", "left")}, enableMenu=False)
+        self._plot = BarePlot(self)
         self._plot.setAntialiasing(True)
         self._plot.setLogMode(y=log_y)
         self._plot.hideButtons()

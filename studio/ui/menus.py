@@ -64,6 +64,8 @@ class Menus(QObject):
         """Make all menus again."""
         bar = self._window.menuBar()
         bar.clear()
+        for old in self._menus.values():
+            old.deleteLater()
         for action in self._actions.values():
             self._window.removeAction(action)
             action.deleteLater()
@@ -71,8 +73,8 @@ class Menus(QObject):
         listed = [command for command in self._commands if command.category]
         tops = {command.category.partition("/")[0] for command in listed}
         for top in [*(name for name in ORDER if name in tops), *sorted(tops - set(ORDER))]:
-            menu = bar.addMenu(top)
-            self._menus[top] = menu
+            menu = self._menus[top] = QMenu(top, bar)  # made here: of one that Qt makes, Python does not hear when it ends
+            bar.addMenu(menu)
             menu.aboutToShow.connect(self._grey_out)
             menu.aboutToHide.connect(self._enable_all)
             for command in (c for c in listed if c.category.partition("/")[0] == top):
@@ -88,7 +90,8 @@ class Menus(QObject):
                 menu.addSeparator()
             return menu
         if command.category not in self._menus:
-            self._menus[command.category] = menu.addMenu(below)
+            self._menus[command.category] = QMenu(below, menu)
+            menu.addMenu(self._menus[command.category])
         return self._menus[command.category]
 
     def _make(self, command: Command) -> QAction:

@@ -28,13 +28,11 @@ class Plot(QWidget):
         super().__init__(parent)
         import pyqtgraph as pg
 
-        from studio.ui.plot_axis import PlotAxis
+        from studio.ui.plot_axis import BarePlot
 
         self.pg = pg
         self._labels = (x_label, y_label)
-        axes = {side: PlotAxis(side) for side in ("bottom", "left")}
-        self.widget = pg.PlotWidget(self, axisItems=axes, viewBox=view_box, enableMenu=False)
-        self.widget.setMenuEnabled(False)  # of a view box that was given, too
+        self.widget = BarePlot(self, view_box=view_box)
         self.widget.setAntialiasing(True)
         self.widget.hideButtons()
         self.item = self.widget.getPlotItem()

@@ -1,4 +1,5 @@
-"""An axis whose numbers never touch: one level of round ticks, as many as there is room for.
+"""pyqtgraph's plot as the studio uses it, with axes whose numbers never touch: one level of round ticks, as many as there
+is room for.
 
 Imports pyqtgraph, so import this module where a plot is made, not before.
 """
@@ -6,11 +7,12 @@ Imports pyqtgraph, so import this module where a plot is made, not before.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtGui import QFont, QFontMetricsF
-from PySide6.QtWidgets import QGraphicsItem
+from PySide6.QtWidgets import QGraphicsItem, QWidget
 
 from studio.ui.theme import theme
 from studio.ui.tokens import FONT_PX
@@ -62,6 +64,25 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
             return 2.0 * metrics.height()
         ends = [math.floor(low / step) * step, math.ceil(high / step) * step]
         return max(metrics.horizontalAdvance(text) for text in self.tickStrings(ends, 1.0, step)) + _GAP
+
+
+class BarePlot(pg.PlotWidget):  # type: ignore[misc]
+    """A plot without menus. axes: others than `PlotAxis`, by their side."""
+
+    def __init__(self, parent: QWidget | None = None, *, axes: Mapping[str, pg.AxisItem] | None = None, view_box: Any = None) -> None:
+        sides = {side: PlotAxis(side) for side in ("bottom", "left") if side not in (axes or {})}
+        super().__init__(parent, axisItems={**sides, **(axes or {})}, viewBox=view_box, enableMenu=False)
+        self.setMenuEnabled(False)  # of a view box that was given, too
+        keep_menu(self.getPlotItem(), self)
+
+
+def keep_menu(item: pg.PlotItem, owner: QWidget) -> None:
+    """Let the menu of a plot, which pyqtgraph makes in any case and gives no parent, go with its owner.
+
+    Else Python destroys it whenever its garbage collector comes by, in the midst of any call of Qt; one that held the very
+    lock which a widget's end needs was seen to wait for ever.
+    """
+    item.ctrlMenu.setParent(owner, item.ctrlMenu.windowFlags())
 
 
 def style_axes(plot: pg.PlotWidget, labels: tuple[str, str]) -> None:

@@ -16,6 +16,7 @@ from studio.host.export import ExportService
 from studio.host.paths import DataPaths
 from studio.host.results import ResultsStore
 from studio.host.settings import SettingsStore
+from studio.ui.garbage import GarbageCollection
 from studio.ui.pump import Pump
 from studio.ui.theme import theme
 
@@ -68,7 +69,11 @@ class PanelRoom:
         self.panel_dir = folder / "panel"
         self.panel_dir.mkdir(exist_ok=True)
         self.store = ResultsStore(folder / "results")
-        self.engine = Engine(device="cpu", services={"results": self.store, "paths": DataPaths(folder / "data")})
+        self.garbage = GarbageCollection()
+        self.garbage.start()
+        self.engine = Engine(
+            device="cpu", services={"results": self.store, "paths": DataPaths(folder / "data")}, collect=self.garbage.collect
+        )
         self.engine.start()
         self.window = FakeWindow()
         self.panels: list[Any] = []
@@ -104,6 +109,7 @@ class PanelRoom:
             self.window.pump.forget(panel)
         self.window.pump.stop()
         assert self.engine.close(10)
+        self.garbage.stop()
         self.store.close()
         assert self.window.failures == []
         left = [command for panel in self.panels for command in panel.context.commands.search("")]

@@ -11,7 +11,7 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton, QTabBar, QToolButton
+from PySide6.QtWidgets import QApplication, QMenu, QPlainTextEdit, QPushButton, QTabBar, QToolButton
 
 from studio.app import Studio
 from studio.engine import Done, Progress
@@ -127,6 +127,19 @@ def test_the_layout_is_reset_to_what_it_was_at_first(open_studio, qtbot) -> None
         return [bar for bar in bars if window.rect().intersects(bar.geometry())]
 
     qtbot.waitUntil(lambda: not stray())
+
+
+def test_menus_made_anew_leave_none_of_before_behind(open_studio, qtbot) -> None:
+    window = open_studio().window
+    bar = window.menuBar()
+    for _ in range(3):
+        window.menus.rebuild()
+
+    def titles() -> list[str]:  # of a bar's own menu, for what finds no room, there is none
+        children = bar.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return [menu.title() for menu in children if menu.title()]
+
+    qtbot.waitUntil(lambda: titles() == [action.text() for action in bar.actions()])
 
 
 def test_safe_mode_leaves_own_plugins_and_the_session_out(open_studio) -> None:
