@@ -131,11 +131,12 @@ class PanelHost(QObject):
             if isinstance(state, dict):
                 self._states[panel_id] = state
             frame.guarded("while it was closed", panel.closing)
-            self._pump.forget(panel)
+        self._tabs.removeTab(self._tabs.indexOf(frame))
+        if panel is not None:
+            self._pump.forget(panel)  # also what it asked for while it was hidden
         self._services.commands.unregister_prefix(f"{panel_id}.")
         if self._services.engine is not None:
             self._services.engine.cancel_owner(panel_id)
-        self._tabs.removeTab(self._tabs.indexOf(frame))
         frame.deleteLater()
         self.state_changed.emit()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from shiboken6 import isValid
 
 from studio.engine import Cancelled, Done, Event, Failed, Log, Metric, Task
 
@@ -73,7 +74,8 @@ class Pump(QObject):
     def tick(self) -> None:
         """One round: take what came, deliver within the budget of time, first come first served."""
         deadline = self._clock() + BUDGET_S
-        for watch in list(self._watches):
+        self._watches = [watch for watch in self._watches if isValid(watch.receiver)]  # of one that is gone, none is left
+        for watch in self._watches:
             self._collect(watch)
         for watch in list(self._watches):
             while watch.waiting and not watch.ended:

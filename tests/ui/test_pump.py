@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtWidgets import QWidget
+from shiboken6 import delete
 
 from studio.engine import Cancelled, Done, Engine, Event, Log, Metric, Preview, Progress, Task
 from studio.ui.pump import Pump
@@ -149,3 +150,13 @@ def test_a_running_engine_reaches_the_receiver_through_the_timer(pump, sink, qtb
         assert isinstance(ended[0], Done) and isinstance(sink.events[-1], Done)
     finally:
         engine.close()
+
+
+def test_of_a_receiver_that_is_gone_nothing_is_left_and_the_others_are_served(engine, pump, sink, qtbot) -> None:
+    gone = Sink()
+    submitted(engine, pump, gone)
+    task = submitted(engine, pump, sink)
+    delete(gone)
+    task.mailbox.put(Log("line"))
+    pump.tick()
+    assert sink.events == [Log("line")] and pump.watching() == 1

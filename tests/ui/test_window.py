@@ -203,6 +203,17 @@ def test_closing_a_tab_cancels_its_tasks_only(open_studio, qtbot) -> None:
     assert panel.closed and not other.state.ended and studio.window.panels.open_ids() == []
 
 
+def test_what_a_closing_panel_asks_for_as_it_is_hidden_ends_with_it(open_studio, qtbot, monkeypatch) -> None:
+    studio = open_studio()
+    panel = panel_of(studio)
+    asked = []
+    monkeypatch.setattr(type(panel), "hideEvent", lambda self, _event: asked.append(self.run()), raising=False)
+    panel.form.set_fields({"steps": 100000})
+    studio.window.close_tab()
+    assert len(asked) == 1 and studio.window.pump.watching() == 0
+    qtbot.waitUntil(lambda: asked[0].state.ended)
+
+
 def endless(_request, _ctx):
     while True:
         yield Progress(0, 0)
