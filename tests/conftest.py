@@ -20,8 +20,11 @@ os.environ.pop("GLASSBOX_DATA_DIR", None)
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-# The machine that runs the tests is shared and its speed says nothing about the code.
-settings.register_profile("studio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The machine that runs the tests is shared and its speed says nothing about the code. Their verdict is to depend on the code
+# alone: new examples are looked for with GLASSBOX_FUZZ=1.
+settings.register_profile(
+    "studio", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not os.environ.get("GLASSBOX_FUZZ")
+)
 settings.load_profile("studio")
 
 GRACE = 5.0

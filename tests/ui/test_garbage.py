@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from pytestqt.qtbot import QtBot
 
+from studio.ui import garbage
 from studio.ui.garbage import FULL_EVERY, GarbageCollection
 
 HERE = threading.get_ident()
@@ -51,7 +52,10 @@ def test_what_another_thread_makes_dies_here(collection: GarbageCollection, qtbo
     assert set(died) == {HERE}
 
 
-def test_another_thread_waits_for_what_it_asks_for(collection: GarbageCollection, qtbot: QtBot) -> None:
+def test_another_thread_waits_for_what_it_asks_for(
+    collection: GarbageCollection, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage, "PATIENCE", 60.0)  # after thousands of tests there is much to go through
     died: list[int] = []
     seen: list[int] = []
 

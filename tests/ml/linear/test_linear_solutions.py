@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, LogisticRegression, enet_path, lars_path
@@ -136,6 +136,18 @@ def tables(draw):
     return X, y
 
 
+DEPENDENT = (
+    np.array([
+        [9.44057327e02, -3.77690228e-08, 1.29483949e02, 4.61336020e-03, 1.75792354e07, 7.20492522e-03, -3.14219761e-04, -1.12107290e03, -4.07197259e05, 2.90054525e-08],
+        [4.81425100e02, -2.59277171e-10, -8.71260114e01, -6.11424746e-03, -1.15258162e07, 1.97781568e-04, -5.55152529e-05, 1.19664869e02, 1.32015103e06, -2.17974068e-09],
+        [-6.49497396e01, 1.38290133e-08, 8.05871193e01, -3.57098460e-03, 3.34421569e05, -2.43115492e-03, 2.44338340e-04, -9.26990470e01, 8.54830341e05, 1.50784313e-08],
+    ]),
+    np.array([0.6576399, -0.30514443, -0.45246789]),
+)  # fmt: skip
+"""Three of its ten columns, which are dependent, once stayed in the support together."""
+
+
+@example(DEPENDENT, "linear", 1.0, 0.5)
 @given(tables(), st.sampled_from(FAMILIES), st.sampled_from([0.0, 0.05, 0.5, 0.95, 1.0]), st.floats(0.02, 1.2))
 @hypothesis_settings(max_examples=60)
 def test_every_solution_satisfies_the_kkt_conditions(table, family, mix, share):

@@ -247,7 +247,7 @@ def test_the_bar_offers_only_what_there_is_to_do(rl_room: RlRoom) -> None:
     for begin in (panel.zones.primary.click, lambda: panel.controls.form.set_fields({"steps": 600})):
         assert not bar.pause.isEnabled() and not bar.step.isEnabled() and not step.is_enabled()
         begin()
-        rl_room.until(bar.pause.isEnabled)
+        rl_room.until(lambda: bar.pause.isEnabled() and not any(map(panel.desk.finished, panel.desk.seats)))
         assert step.is_enabled()
         if not panel.desk.trains():
             assert bar.is_paused
