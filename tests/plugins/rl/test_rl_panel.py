@@ -7,12 +7,10 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox
 from pytestqt.qtbot import QtBot
 
-from studio.ml.rl.session import Session
 from studio_plugins.rl.request import RlRequest, RunFields
 from tests.plugins.rl.rl_room import RlRoom, alone, draw, heard, press, returns
 
